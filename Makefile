@@ -1,0 +1,31 @@
+# The commands of this project, the same here and in CI. Each makes the virtual environment first where there is none.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: venv demo test lint check bench
+
+venv: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/fleetmix demo
+
+# Two processes of one thread each: more threads only wait for one another.
+test: export OMP_NUM_THREADS := 1
+test: $(INSTALLED)
+	$(BIN)/pytest -q -n 2
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+
+check: lint test
+
+bench: $(INSTALLED)
+	@set -e; for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file"; done
