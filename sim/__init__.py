@@ -1,0 +1,1 @@
+"""The warehouse: layouts, physics, sensors, orders, and the PettingZoo environment. No torch."""

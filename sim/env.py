@@ -1,0 +1,240 @@
+"""The warehouse as a PettingZoo environment: every robot decides on a maneuver from its own observation.
+
+One `step` is one decision (0.4 s): the controller turns each maneuver and the robot's own sensors into (v, w) every
+0.1 s, Bullet moves the robots, and the sensors are read again. Orders never end; an episode is cut at the time limit,
+which is a truncation.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+from numpy.typing import NDArray
+from pettingzoo import ParallelEnv
+
+from sim.controller import control_all, controller_offsets, pack_limits
+from sim.errors import InputError
+from sim.layout import Layout
+from sim.observation import MANEUVERS, ObservationSpec, observation_spec, state_spec
+from sim.orders import Orders, team_reward
+from sim.scene import DriveModel, SceneConfig, open_scene
+from sim.sensing import DISTANCE, PROGRESS, Sensors
+from sim.world import World
+
+Controller = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]], None]
+"""Turns maneuvers [robots] and observations [robots, size] into commands, written [robots, 2]: speed, turn rate."""
+
+
+class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
+    """A fleet of robots that picks and delivers without end.
+
+    Args:
+        scene: a shipped scene's name, a map file, or the settings of a scene.
+        robots: how many; by default as many as the map asks for (or as the settings say).
+        drive: the drive model; by default what the settings say, else `velocity`.
+        layout: the map, where the settings should not load it by its name.
+        render_mode: `rgb_array` or None.
+        controller: replaces the built-in controller, for example by the exported one.
+
+    Raises:
+        InputError: no such scene, a map or a setting that is not valid, or more robots than free cells.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {
+        "name": "warehouse_v0",
+        "render_modes": ["rgb_array"],
+        "render_fps": 2.5,
+        "is_parallelizable": True,
+    }
+
+    def __init__(
+        self,
+        scene: str | Path | SceneConfig = "small",
+        robots: int | None = None,
+        *,
+        drive: DriveModel | None = None,
+        layout: Layout | None = None,
+        render_mode: str | None = None,
+        controller: Controller | None = None,
+    ) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise InputError(f"render_mode is {render_mode!r}; valid is None or 'rgb_array'")
+        self.scene, self.layout = open_scene(scene, robots, drive, layout)
+        self.render_mode = render_mode
+        n, robot = self.scene.robots, self.scene.robot
+        self.possible_agents = [f"robot_{i}" for i in range(n)]
+        self.agents: list[str] = []
+        self.observation_spec: ObservationSpec = observation_spec(robot)
+        self.state_spec = state_spec(robot, n, self.layout.columns, self.layout.rows)
+        self.state_space = _box(self.state_spec)
+        self._observation_spaces = {agent: _box(self.observation_spec) for agent in self.possible_agents}
+        self._action_spaces = {agent: Discrete(len(MANEUVERS)) for agent in self.possible_agents}
+        self._world = World(self.layout.racks(), (self.layout.columns, self.layout.rows), self.scene)
+        self._orders = Orders(self.layout, n)
+        self._sensors = Sensors(
+            self.layout, self.scene, self._world.poses, self._world.velocities, self._orders.carrying
+        )
+        self._controller = controller or self._built_in_controller()
+        self._commands = np.zeros((n, 2))
+        self._touched = np.zeros((2, n), np.bool_)  # a robot, a rack, at some time of this decision
+        self._contacts = np.zeros((2, n), np.int64)
+        self._decision = 0
+        self._seeds = np.random.default_rng()
+
+    def _built_in_controller(self) -> Controller:
+        offsets = controller_offsets(self.observation_spec)
+        limits = pack_limits(self.scene.robot, self.scene.control_period)
+        return lambda maneuvers, observations, commands: control_all(maneuvers, observations, offsets, limits, commands)
+
+    def observation_space(self, agent: str) -> Box:
+        """The bounds of the flat observation, as `observation_spec` describes it."""
+        return self._observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Discrete:
+        """The maneuvers, in the order of `MANEUVERS`."""
+        return self._action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, dict[str, Any]]]:
+        """Starts an episode: robots at rest on distinct random cells, each with its first order.
+
+        Args:
+            seed: fixes the episode; without one, the next of a stream that the last given seed began.
+            options: `first_robot` (default 0): the robots take the starts and orders that this and the following robots
+                of a larger fleet would have, so that one robot can be run as if the others were not there.
+
+        Raises:
+            InputError: there is no such first robot, or the seed is negative.
+        """
+        n, cells = self.scene.robots, self.layout.free
+        first = (options or {}).get("first_robot", 0)
+        if first not in range(len(cells) - n + 1):
+            raise InputError(f"first_robot is {first!r}; valid is 0 to {len(cells) - n} with {n} robots")
+        if seed is not None and seed < 0:
+            raise InputError(f"seed is {seed}; valid is a whole number from 0 up")
+        if seed is not None:
+            self._seeds = np.random.default_rng(seed)
+        episode = int(self._seeds.integers(2**63)) if seed is None else seed
+        starts = np.random.default_rng((episode, 0)).permutation(cells)[first : first + n]
+        streams = [np.random.default_rng((episode, 1 + first + i)) for i in range(n)]
+        headings = [stream.uniform(-np.pi, np.pi) for stream in streams]
+        self._world.reset(np.array([(*self.layout.middle(c), h) for c, h in zip(starts, headings, strict=True)]))
+        self._orders.reset(streams)
+        self._sensors.start(self._world.poses)
+        for i in range(n):
+            self._sensors.send(i, int(self._orders.goal[i]))
+        self._decision = 0
+        self._touched[:] = False
+        self._contacts[:] = 0
+        self._sense()
+        self.agents = list(self.possible_agents)
+        return self._observe(), self._infos()
+
+    def step(
+        self, actions: Mapping[str, int]
+    ) -> tuple[
+        dict[str, NDArray[np.float32]],
+        dict[str, float],
+        dict[str, bool],
+        dict[str, bool],
+        dict[str, dict[str, Any]],
+    ]:
+        """Every robot follows its maneuver for one decision period.
+
+        Raises:
+            InputError: the episode is over, a robot has no action, or an action is no maneuver.
+        """
+        sensors, world = self._sensors, self._world
+        sensors.maneuvers[:] = self._read(actions)
+        sensors.tally[:, PROGRESS] = 0.0
+        before = self._touched.copy()
+        self._touched[:] = False
+        picks = deliveries = 0
+        for _ in range(self.scene.ticks):
+            self._controller(sensors.maneuvers, sensors.observations, self._commands)
+            world.advance(self._commands)
+            self._touched[0] |= world.touching_robot
+            self._touched[1] |= world.touching_rack
+            picked, delivered = self._sense()
+            picks += picked
+            deliveries += delivered
+        begun = self._touched & ~before
+        self._contacts += begun
+        reward = team_reward(
+            self.scene.reward,
+            deliveries,
+            picks,
+            sensors.tally[:, PROGRESS],
+            begun[0] | begun[1],
+            self._touched[0] | self._touched[1],
+        )
+        self._decision += 1
+        over = self._decision >= self.scene.decisions
+        agents = self.agents
+        self.agents = [] if over else agents
+        return (
+            self._observe(),
+            dict.fromkeys(agents, reward),
+            dict.fromkeys(agents, False),
+            dict.fromkeys(agents, over),
+            self._infos(),
+        )
+
+    def _read(self, actions: Mapping[str, int]) -> list[int]:
+        if not self.agents:
+            raise InputError("step was called after the end of the episode; call reset first")
+        chosen = []
+        for agent in self.agents:
+            action = actions.get(agent)
+            if action is None or action not in _ACTIONS:
+                raise InputError(f"the action of {agent} is {action!r}; valid is 0 to {len(MANEUVERS) - 1}")
+            chosen.append(action)
+        return chosen
+
+    def _sense(self) -> tuple[int, int]:
+        """Reads all sensors and hands out new orders; returns how many were picked up and delivered."""
+        orders, done = self._orders, [0, 0]
+        while (robot := self._sensors.update()) >= 0:
+            done[int(orders.carrying[robot])] += 1
+            orders.complete(robot)
+            self._sensors.send(robot, int(orders.goal[robot]))
+        return done[0], done[1]
+
+    def _observe(self) -> dict[str, NDArray[np.float32]]:
+        return dict(zip(self.possible_agents, self._sensors.observations.copy(), strict=True))
+
+    def _infos(self) -> dict[str, dict[str, Any]]:
+        counts = (self._orders.deliveries, self._orders.picks, *self._contacts, self._sensors.tally[:, DISTANCE])
+        columns = zip(*(count.tolist() for count in counts), strict=True)
+        return {
+            agent: dict(zip(_INFOS, column, strict=True))
+            for agent, column in zip(self.possible_agents, columns, strict=True)
+        }
+
+    def state(self) -> NDArray[np.float32]:
+        """The global state [state_spec.size], for the learner alone."""
+        return self._sensors.state(self._decision / self.scene.decisions)
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """A picture of the hall [height, width, 3], where `render_mode` is `rgb_array`."""
+        if self.render_mode is None:
+            return None
+        layout, stations = self.layout, np.array([self.layout.middle(cell) for cell in self.layout.stations])
+        scale = max(1, 720 // max(layout.columns, layout.rows))
+        width, height = layout.columns * scale, layout.rows * scale
+        return self._world.render(width, height, self._orders.carrying, self._sensors.goals, stations)
+
+    def close(self) -> None:
+        """Ends the simulation; calling it again does nothing."""
+        self._world.close()
+
+
+_ACTIONS = range(len(MANEUVERS))
+_INFOS = ("deliveries", "picks", "robot_contacts", "rack_contacts", "distance")
+
+
+def _box(spec: ObservationSpec) -> Box:
+    return Box(spec.low, spec.high, dtype=np.float32)

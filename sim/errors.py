@@ -1,0 +1,5 @@
+"""The one error that a user can cause, so that the command line can tell it from a bug."""
+
+
+class InputError(ValueError):
+    """A value from outside is not valid; the message is one line that names it, its origin and what would be valid."""

@@ -1,0 +1,253 @@
+"""What one robot observes, and what the learner sees of the whole warehouse.
+
+Only this file knows the order of the numbers. The simulator compiles `write_observation` and the robot runs it as it
+is, so both pack the same numbers from the same sensors. Everything is float32 in SI units; the network divides by
+`scale` itself.
+"""
+
+import json
+import math
+import operator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.errors import InputError
+from sim.scene import RobotConfig
+
+MANEUVERS = ("stop", "go", "slow", "back", "veer_left", "veer_right", "sidestep_left", "sidestep_right")
+GOAL_RANGE = 16.0
+"""The goal's offset keeps its direction and is cut to this length [m]."""
+PATH_RANGE = 32.0
+"""The remaining path is cut to this length [m]."""
+WAYPOINT_RANGE = 3.0
+"""A waypoint is never farther away than this [m]."""
+BROADCAST = ("x", "y", "heading", "speed", "waypoint_x", "waypoint_y", "carrying")
+"""What a robot broadcasts: map coordinates [m, rad], m/s, and 0 or 1."""
+NEIGHBOUR = ("present", "x", "y", "cos", "sin", "speed", "waypoint_x", "waypoint_y", "carrying")
+"""What a robot keeps of a broadcast, in its own frame; all zero where no robot is near."""
+STATE = ("x", "y", "cos", "sin", "v", "w", "goal_x", "goal_y", "carrying", "remaining_path")
+"""What the global state holds of each robot, in map coordinates."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A named part of a flat vector."""
+
+    name: str
+    shape: tuple[int, ...]
+    unit: str
+    low: tuple[float, ...]
+    """Smallest value of each element, in the order of the flat vector."""
+    high: tuple[float, ...]
+    """Largest value of each element."""
+    meaning: str
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class ObservationSpec:
+    """The fields of a flat float32 vector, in their order."""
+
+    fields: tuple[Field, ...]
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """Where each field starts."""
+        starts = np.cumsum([0, *(f.size for f in self.fields)])
+        return {f.name: int(start) for f, start in zip(self.fields, starts, strict=False)}
+
+    @property
+    def size(self) -> int:
+        """Length of the flat vector."""
+        return sum(f.size for f in self.fields)
+
+    @cached_property
+    def low(self) -> NDArray[np.float32]:
+        """Smallest values [size]."""
+        return np.array([value for f in self.fields for value in f.low], np.float32)
+
+    @cached_property
+    def high(self) -> NDArray[np.float32]:
+        """Largest values [size]."""
+        return np.array([value for f in self.fields for value in f.high], np.float32)
+
+    @cached_property
+    def scale(self) -> NDArray[np.float32]:
+        """Largest magnitudes [size]: a vector divided by them lies within -1 and 1."""
+        return np.maximum(np.abs(self.low), np.abs(self.high))
+
+    def slice(self, name: str) -> slice:
+        """Where a field lies in the flat vector."""
+        start = self.offsets[name]
+        return slice(start, start + next(f.size for f in self.fields if f.name == name))
+
+    def element(self, index: int) -> str:
+        """The name of one element of the flat vector, such as `lidar[3]`."""
+        name = next(f.name for f in reversed(self.fields) if self.offsets[f.name] <= index)
+        return f"{name}[{index - self.offsets[name]}]"
+
+    def unpack(self, vector: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Views of the fields of a vector [..., size], each [..., *shape]."""
+        return {f.name: vector[..., self.slice(f.name)].reshape(*vector.shape[:-1], *f.shape) for f in self.fields}
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The fields as plain values, each with its offset."""
+        return [{**asdict(f), "offset": self.offsets[f.name]} for f in self.fields]
+
+    @classmethod
+    def from_json(cls, values: list[dict[str, Any]], source: str) -> "ObservationSpec":
+        """What `to_json` wrote; `source` names its origin.
+
+        Raises:
+            InputError: a field is incomplete, a range is not one, or an offset does not follow from the shapes.
+        """
+        try:
+            spec = cls(tuple(_read_field(value) for value in values))
+            offsets = {value["name"]: value["offset"] for value in values}
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise InputError(
+                f"{source}: the observation schema is not readable ({error!r}); valid is a list of fields, each with "
+                "name, shape, unit, low, high, meaning and offset"
+            ) from error
+        for f in spec.fields:
+            if not f.size == len(f.low) == len(f.high):
+                raise InputError(
+                    f"{source}: field {f.name} has shape {f.shape}, but {len(f.low)} low and {len(f.high)} high "
+                    f"values; valid are {f.size} of each"
+                )
+            if not all(low <= high for low, high in zip(f.low, f.high, strict=True)):
+                raise InputError(f"{source}: field {f.name} has a low value above its high one; valid is low <= high")
+        if spec.offsets != offsets or len(offsets) != len(spec.fields):
+            raise InputError(
+                f"{source}: the observation offsets are {json.dumps(offsets)}; the shapes give {spec.offsets}"
+            )
+        return spec
+
+
+def _read_field(value: dict[str, Any]) -> Field:
+    arguments: dict[str, Any] = {key: given for key, given in value.items() if key != "offset"}
+    arguments["shape"] = tuple(operator.index(length) for length in value["shape"])
+    for key in ("low", "high"):
+        arguments[key] = tuple(float(limit) for limit in value[key])
+    return Field(**arguments)
+
+
+def _field(name: str, shape: tuple[int, ...], unit: str, low: list[float], high: list[float], meaning: str) -> Field:
+    repeat = math.prod(shape) // len(low)
+    return Field(name, shape, unit, tuple(low) * repeat, tuple(high) * repeat, meaning)
+
+
+def observation_spec(robot: RobotConfig) -> ObservationSpec:
+    """What one robot observes: no robot number and a fixed size, so that one network serves any fleet."""
+    near = robot.radio_range
+    reach = near + WAYPOINT_RANGE
+    v, w = robot.max_speed, robot.max_turn_rate
+    neighbour_low = [0.0, -near, -near, -1.0, -1.0, -v, -reach, -reach, 0.0]
+    neighbour_high = [1.0, near, near, 1.0, 1.0, v, reach, reach, 1.0]
+    way = [WAYPOINT_RANGE] * 2
+    goal = [GOAL_RANGE] * 2
+    one_hot = len(MANEUVERS)
+    return ObservationSpec(
+        (
+            _field("lidar", (robot.lidar_rays,), "m", [0.0], [robot.lidar_range], "ranges, the first ahead, leftward"),
+            _field("waypoint", (2,), "m", [-x for x in way], way, "next waypoint: forward, left"),
+            _field("goal", (2,), "m", [-x for x in goal], goal, "goal: forward, left, cut to 16 m"),
+            _field("remaining_path", (1,), "m", [0.0], [PATH_RANGE], "length of the path to the goal, cut to 32 m"),
+            _field("velocity", (2,), "m/s, rad/s", [-v, -w], [v, w], "own forward speed and turn rate"),
+            _field("carrying", (1,), "1", [0.0], [1.0], "1 on the way to a station, 0 to a pick cell"),
+            _field(
+                "neighbours", (robot.neighbours, len(NEIGHBOUR)), "1, m, m/s", neighbour_low, neighbour_high,
+                "nearest robots first: " + ", ".join(NEIGHBOUR),
+            ),
+            _field("last_maneuver", (one_hot,), "1", [0.0], [1.0], "one-hot: " + ", ".join(MANEUVERS)),
+        )
+    )  # fmt: skip
+
+
+def state_spec(robot: RobotConfig, robots: int, width: float, height: float) -> ObservationSpec:
+    """The global state: every robot in map coordinates, and the share of the episode that is over."""
+    v, w = robot.max_speed, robot.max_turn_rate
+    low = [0.0, 0.0, -1.0, -1.0, -v, -w, 0.0, 0.0, 0.0, 0.0]
+    high = [width, height, 1.0, 1.0, v, w, width, height, 1.0, PATH_RANGE]
+    return ObservationSpec(
+        (
+            _field("robots", (robots, len(STATE)), "m, 1, m/s, rad/s", low, high, ", ".join(STATE)),
+            _field("time", (1,), "1", [0.0], [1.0], "share of the time limit that is over"),
+        )
+    )
+
+
+def write_observation(
+    out: NDArray[np.float32],
+    bounds: NDArray[np.float32],
+    lidar: NDArray[np.float32],
+    broadcasts: NDArray[np.float64],
+    me: int,
+    turn_rate: float,
+    goal: NDArray[np.float64],
+    remaining_path: float,
+    maneuver: int,
+    radio_range: float,
+    neighbours: int,
+) -> None:
+    """Packs one robot's sensors into `out` [size], in the order of `observation_spec`.
+
+    Scalar code in the part of Python that numba compiles too.
+
+    Args:
+        out: where the observation goes.
+        bounds: smallest and largest values [2, size]; what lies outside saturates.
+        lidar: ranges [rays], m.
+        broadcasts: what the robots broadcast [robots, len(BROADCAST)], this one's own among them.
+        me: the row that is this robot's own.
+        turn_rate: own turn rate, rad/s.
+        goal: x, y of the order's goal in map coordinates, m.
+        remaining_path: length of the path to it, m.
+        maneuver: the last decision.
+        radio_range: reach of broadcasts, m.
+        neighbours: how many of the nearest are kept.
+    """
+    own = broadcasts[me]
+    x, y, cos, sin = own[0], own[1], np.cos(own[2]), np.sin(own[2])
+    at = len(lidar)
+    out[:at] = lidar
+    out[at:] = 0.0
+    dx, dy = own[4] - x, own[5] - y
+    out[at], out[at + 1] = cos * dx + sin * dy, cos * dy - sin * dx
+    dx, dy = goal[0] - x, goal[1] - y
+    cut = min(1.0, GOAL_RANGE / max(math.sqrt(dx * dx + dy * dy), 1e-9))
+    out[at + 2], out[at + 3] = cut * (cos * dx + sin * dy), cut * (cos * dy - sin * dx)
+    out[at + 4] = remaining_path
+    out[at + 5], out[at + 6], out[at + 7] = own[3], turn_rate, own[6]
+    at += 8
+    last, last_index = -1.0, -1  # distance and row of the neighbour written last; ties go by row
+    for _ in range(neighbours):
+        nearest, index = radio_range * radio_range, -1
+        for other in range(len(broadcasts)):
+            dx, dy = broadcasts[other, 0] - x, broadcasts[other, 1] - y
+            distance = dx * dx + dy * dy
+            if other != me and distance < nearest and (distance > last or (distance == last and other > last_index)):
+                nearest, index = distance, other
+        if index < 0:
+            break
+        last, last_index = nearest, index
+        that = broadcasts[index]
+        dx, dy = that[0] - x, that[1] - y
+        heading = that[2] - own[2]
+        out[at] = 1.0
+        out[at + 1], out[at + 2] = cos * dx + sin * dy, cos * dy - sin * dx
+        out[at + 3], out[at + 4], out[at + 5] = np.cos(heading), np.sin(heading), that[3]
+        dx, dy = that[4] - x, that[5] - y
+        out[at + 6], out[at + 7], out[at + 8] = cos * dx + sin * dy, cos * dy - sin * dx, that[6]
+        at += 9
+    out[len(lidar) + 8 + 9 * neighbours + maneuver] = 1.0
+    for i in range(len(out)):
+        out[i] = min(max(out[i], bounds[0, i]), bounds[1, i])

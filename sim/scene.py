@@ -1,0 +1,208 @@
+"""What a warehouse is made of: frozen, validated settings for the robot, the reward and the scene.
+
+Everything is in SI units, angles in radians. A scene's settings travel into the run folder and into the ONNX metadata,
+so each can be written as plain JSON (`dataclasses.asdict`) and read back with `scene_from_dict`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+from sim.errors import InputError
+from sim.layout import Layout, load_layout
+
+DriveModel = Literal["velocity", "wheels"]
+DRIVE_MODELS: tuple[str, ...] = get_args(DriveModel)
+
+
+def _require(condition: bool, name: str, value: object, valid: str) -> None:
+    if not condition:
+        raise InputError(f"{name} is {value!r}; valid is {valid}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _require_positive(owner: str, settings: object, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        _require(_is_number(value) and value > 0, f"{owner}.{name}", value, "a finite number above 0")
+
+
+@dataclass(frozen=True)
+class RobotConfig:
+    """A differential-drive robot, its lidar, its radio and its controller."""
+
+    radius: float = 0.30
+    """Radius of the round body [m]; below 0.5, so that a robot fits into a 1 m aisle."""
+    height: float = 0.25
+    """Height of the body [m]."""
+    mass: float = 50.0
+    """Mass of the body [kg]."""
+    max_speed: float = 1.2
+    """Largest forward or backward speed [m/s]."""
+    max_turn_rate: float = 2.0
+    """Largest turn rate [rad/s]."""
+    max_acceleration: float = 2.0
+    """Largest change of the speed [m/s^2]; braking too."""
+    max_turn_acceleration: float = 10.0
+    """Largest change of the turn rate [rad/s^2]."""
+    lidar_rays: int = 24
+    """Rays of the lidar, spread evenly over the full circle, the first straight ahead, counter-clockwise."""
+    lidar_range: float = 4.0
+    """Reach of the lidar [m]; what is farther reads as this."""
+    radio_range: float = 4.0
+    """Reach of the short-range broadcast between robots [m]."""
+    neighbours: int = 3
+    """How many of the nearest broadcasts a robot observes."""
+    heading_gain: float = 3.0
+    """Turn rate commanded for each radian of heading error [1/s]."""
+    safety_margin: float = 0.05
+    """Distance that the governor keeps from everything it would approach [m]."""
+
+    def __post_init__(self) -> None:
+        margin, rays = self.safety_margin, self.lidar_rays
+        _require_positive("robot", self, *(f.name for f in fields(self) if f.name != "safety_margin"))
+        _require(self.radius < 0.5, "robot.radius", self.radius, "below 0.5 m, so that it fits into a 1 m aisle")
+        _require(_is_number(margin) and 0 <= margin < 0.2, "robot.safety_margin", margin, "at least 0 and below 0.2 m")
+        _require(_is_count(rays) and rays >= 8, "robot.lidar_rays", rays, "a whole number from 8 up")
+        _require(_is_count(self.neighbours), "robot.neighbours", self.neighbours, "a whole number from 1 up")
+
+
+@dataclass(frozen=True)
+class RewardConfig:
+    """What the team is rewarded for; each term is averaged over the robots."""
+
+    delivery: float = 1.0
+    """For an order brought to its station."""
+    pick: float = 0.5
+    """For an order picked up at its rack."""
+    progress: float = 0.1
+    """For each metre that the remaining path got shorter [1/m]."""
+    new_contact: float = -0.2
+    """For each contact that begins."""
+    in_contact: float = -0.05
+    """For each decision in contact."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            _require(_is_number(value), f"reward.{name}", value, "a finite number")
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """One warehouse scene: its layout, its fleet, its clock and its physics."""
+
+    layout: str = "small"
+    """Name of a shipped layout, or the path of a .map file."""
+    robots: int = 4
+    """Number of robots."""
+    drive: DriveModel = "velocity"
+    """Drive model: velocity (fast, for training) or wheels (wheel motors, casters, friction)."""
+    time_limit: float = 60.0
+    """Length of an episode [s]."""
+    decision_period: float = 0.4
+    """Time between two decisions of the policy [s]."""
+    control_period: float = 0.1
+    """Time between two commands of the controller [s]; divides the decision period."""
+    reach_distance: float = 0.35
+    """Distance from the middle of a goal cell at which it counts as reached [m]."""
+    robot: RobotConfig = field(default_factory=RobotConfig)
+    """The robot, the same for the whole fleet."""
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    """The team's reward."""
+
+    def __post_init__(self) -> None:
+        _require(isinstance(self.layout, str), "layout", self.layout, "a scene's name or the path of a map")
+        _require(_is_count(self.robots), "robots", self.robots, "a whole number from 1 up")
+        _require(self.drive in DRIVE_MODELS, "drive", self.drive, " or ".join(DRIVE_MODELS))
+        _require_positive("scene", self, "time_limit", "decision_period", "control_period", "reach_distance")
+        _require(self.reach_distance <= 0.5, "scene.reach_distance", self.reach_distance, "at most 0.5 m, half a cell")
+        ratio = self.decision_period / self.control_period
+        _require(
+            abs(ratio - round(ratio)) < 1e-6 and ratio >= 1,
+            "scene.decision_period",
+            self.decision_period,
+            f"a multiple of the control period, {self.control_period} s",
+        )
+        _require(
+            self.time_limit >= self.decision_period,
+            "scene.time_limit",
+            self.time_limit,
+            f"at least one decision, {self.decision_period} s",
+        )
+
+    @property
+    def ticks(self) -> int:
+        """Control periods in a decision."""
+        return round(self.decision_period / self.control_period)
+
+    @property
+    def decisions(self) -> int:
+        """Decisions in an episode."""
+        return math.floor(self.time_limit / self.decision_period + 1e-9)
+
+
+Config = TypeVar("Config", RobotConfig, RewardConfig, SceneConfig)
+
+
+def _read(kind: type[Config], values: object, source: str, **nested: object) -> Config:
+    known = [f.name for f in fields(kind)]
+    if not isinstance(values, Mapping):
+        raise InputError(f"{source}: the settings are {values!r}; valid is a mapping of {', '.join(known)}")
+    for name in values:
+        _require(name in known, f"{source}: setting", name, ", ".join(known))
+    try:
+        return kind(**{**values, **nested})
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def scene_from_dict(values: Mapping[str, Any], source: str) -> SceneConfig:
+    """The scene that `dataclasses.asdict` wrote; `source` names where the values came from.
+
+    Raises:
+        InputError: a name is unknown or a value is not valid.
+    """
+    given = values if isinstance(values, Mapping) else {}
+    robot = _read(RobotConfig, given.get("robot", {}), f"{source}, robot")
+    reward = _read(RewardConfig, given.get("reward", {}), f"{source}, reward")
+    return _read(SceneConfig, values, source, robot=robot, reward=reward)
+
+
+def open_scene(
+    scene: str | Path | SceneConfig,
+    robots: int | None = None,
+    drive: DriveModel | None = None,
+    layout: Layout | None = None,
+) -> tuple[SceneConfig, Layout]:
+    """The settings of a scene with everything decided, and its map.
+
+    Args:
+        scene: a shipped scene's name, a map file, or settings.
+        robots: how many; by default what the settings say, else what the map asks for.
+        drive: the drive model; by default what the settings say.
+        layout: the map; by default the one that the settings name.
+
+    Raises:
+        InputError: no such scene, a map or a setting that is not valid, or more robots than free cells.
+    """
+    if not isinstance(scene, SceneConfig):
+        layout = layout or load_layout(scene)
+        scene = SceneConfig(layout=str(scene), robots=layout.robots)
+    layout = layout or load_layout(scene.layout)
+    scene = replace(
+        scene, robots=scene.robots if robots is None else robots, drive=scene.drive if drive is None else drive
+    )
+    if scene.robots > len(layout.free):
+        raise InputError(
+            f"robots is {scene.robots}, but layout {layout.name} has room for {len(layout.free)}, one on each free cell"
+        )
+    return scene, layout

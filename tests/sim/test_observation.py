@@ -1,0 +1,275 @@
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sim.errors import InputError
+from sim.observation import (
+    BROADCAST,
+    GOAL_RANGE,
+    MANEUVERS,
+    NEIGHBOUR,
+    PATH_RANGE,
+    STATE,
+    ObservationSpec,
+    observation_spec,
+    state_spec,
+    write_observation,
+)
+from sim.scene import RobotConfig
+
+ROBOT = RobotConfig()
+SPEC = observation_spec(ROBOT)
+BOUNDS = np.stack([SPEC.low, SPEC.high])
+robots = st.builds(
+    RobotConfig, lidar_rays=st.integers(8, 64), neighbours=st.integers(1, 6), radio_range=st.floats(1, 9)
+)
+compiled_write_observation = numba.njit()(write_observation)
+
+
+def observe(
+    broadcasts: NDArray[np.float64],
+    goal: tuple[float, float],
+    lidar: float = 4.0,
+    turn_rate: float = 0.0,
+    remaining_path: float = 1.0,
+    maneuver: int = 0,
+    me: int = 0,
+    write: Callable[..., None] = write_observation,
+) -> NDArray[np.float32]:
+    out = np.full(SPEC.size, np.nan, np.float32)
+    ranges = np.full(ROBOT.lidar_rays, lidar, np.float32)
+    rest = (me, turn_rate, np.array(goal), remaining_path, maneuver, ROBOT.radio_range, ROBOT.neighbours)
+    write(out, BOUNDS, ranges, broadcasts, *rest)
+    return out
+
+
+def random_world(seed: int) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """A fleet and orders far beyond what a warehouse holds."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 12))
+    low = [0.0, 0.0, -10.0, -3.0, -5.0, -5.0, 0.0]
+    high = [15.0, 15.0, 10.0, 3.0, 25.0, 25.0, 1.0]
+    broadcasts = rng.uniform(low, high, (n, len(BROADCAST)))
+    sensed = {
+        "goal": tuple(rng.uniform(-30.0, 50.0, 2)),
+        "lidar": rng.uniform(-1.0, 9.0),
+        "turn_rate": rng.uniform(-5.0, 5.0),
+        "remaining_path": rng.uniform(0.0, 60.0),
+        "maneuver": int(rng.integers(len(MANEUVERS))),
+        "me": int(rng.integers(n)),
+    }
+    return broadcasts, sensed
+
+
+def test_layout_of_the_observation() -> None:
+    # 24 rays, 2 + 2 + 1 + 2 + 1 numbers, 3 neighbours of 9, 8 maneuvers.
+    assert SPEC.size == 67 == len(SPEC.low) == len(SPEC.high)
+    assert SPEC.offsets == {
+        "lidar": 0,
+        "waypoint": 24,
+        "goal": 26,
+        "remaining_path": 28,
+        "velocity": 29,
+        "carrying": 31,
+        "neighbours": 32,
+        "last_maneuver": 59,
+    }
+    assert (SPEC.element(0), SPEC.element(23), SPEC.element(24)) == ("lidar[0]", "lidar[23]", "waypoint[0]")
+    assert (SPEC.element(58), SPEC.element(66)) == ("neighbours[26]", "last_maneuver[7]")
+    assert SPEC.slice("goal") == slice(26, 28)
+    # A neighbour is 4 m away at most, and its waypoint another 3 m.
+    assert SPEC.high[32:41].tolist() == pytest.approx([1, 4, 4, 1, 1, 1.2, 7, 7, 1])
+    assert SPEC.low[41:50].tolist() == pytest.approx([0, -4, -4, -1, -1, -1.2, -7, -7, 0])
+
+
+def test_layout_of_the_state() -> None:
+    spec = state_spec(ROBOT, robots=4, width=12, height=8)
+    assert (spec.size, spec.offsets) == (41, {"robots": 0, "time": 40})
+    second = dict(zip(STATE, zip(spec.low[10:20].tolist(), spec.high[10:20].tolist(), strict=True), strict=True))
+    assert (second["x"], second["y"], second["cos"]) == ((0, 12), (0, 8), (-1, 1))
+    assert second["remaining_path"] == (0, PATH_RANGE)
+
+
+@given(robots)
+def test_a_spec_survives_json(robot: RobotConfig) -> None:
+    for spec in (observation_spec(robot), state_spec(robot, 3, 12.0, 8.0)):
+        assert ObservationSpec.from_json(json.loads(json.dumps(spec.to_json())), "file") == spec
+
+
+@given(robots)
+def test_fields_lie_side_by_side_and_scale_bounds_them(robot: RobotConfig) -> None:
+    spec = observation_spec(robot)
+    ends = [spec.slice(f.name).stop for f in spec.fields]
+    assert [0, *ends[:-1]] == list(spec.offsets.values())
+    assert ends[-1] == spec.size
+    assert spec.low.dtype == spec.high.dtype == spec.scale.dtype == np.float32
+    assert (spec.low < spec.high).all()
+    for bound in (spec.low, spec.high):
+        assert (np.abs(bound / spec.scale) <= 1.0).all()
+    assert (np.maximum(np.abs(spec.low), np.abs(spec.high)) == spec.scale).all()
+
+
+def test_unpack_gives_views_by_name() -> None:
+    vector = np.arange(2 * SPEC.size, dtype=np.float32).reshape(2, SPEC.size)
+    fields = SPEC.unpack(vector)
+    assert {name: part.shape for name, part in fields.items()} == {f.name: (2, *f.shape) for f in SPEC.fields}
+    assert fields["goal"][1].tolist() == [67 + 26, 67 + 27]
+    assert fields["neighbours"][0, 1, 0] == 32 + 9
+    assert all(np.shares_memory(part, vector) for part in fields.values())
+
+
+def _change(field: int, **values: Any) -> list[dict[str, Any]]:
+    fields = SPEC.to_json()
+    fields[field] |= values
+    return fields
+
+
+def _without(key: str) -> list[dict[str, Any]]:
+    return [{k: v for k, v in field.items() if k != key} for field in SPEC.to_json()]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (None, "robot.onnx: the observation schema is not readable"),
+        (["lidar"], "robot.onnx: the observation schema is not readable"),
+        (_without("unit"), "robot.onnx: the observation schema is not readable"),
+        (_without("shape"), "robot.onnx: the observation schema is not readable (KeyError('shape')); valid is a list"),
+        (_without("offset"), "robot.onnx: the observation schema is not readable (KeyError('offset'))"),
+        (_change(1, shape="two"), "robot.onnx: the observation schema is not readable"),
+        (_change(1, shape=[2.0]), "robot.onnx: the observation schema is not readable"),
+        (_change(1, low=["a", "b"]), "robot.onnx: the observation schema is not readable"),
+        (_change(1, colour="red"), "robot.onnx: the observation schema is not readable"),
+        (_change(1, shape=[3]), "robot.onnx: field waypoint has shape (3,), but 2 low and 2 high values; valid are 3"),
+        (_change(1, low=[-3.0]), "robot.onnx: field waypoint has shape (2,), but 1 low and 2 high values"),
+        (_change(1, low=[9.0, 9.0]), "robot.onnx: field waypoint has a low value above its high one"),
+        (_change(1, low=[math.nan] * 2), "robot.onnx: field waypoint has a low value above its high one"),
+        (_change(2, offset=27), "robot.onnx: the observation offsets are {"),
+        (_change(2, name="waypoint"), "robot.onnx: the observation offsets are {"),
+        (SPEC.to_json()[1:], "robot.onnx: the observation offsets are {"),
+    ],
+)
+def test_bad_schemas_are_refused_in_one_line(values: Any, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        ObservationSpec.from_json(values, "robot.onnx")
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def test_observation_by_hand() -> None:
+    # The robot is at (2, 3) and looks along +y: forward is +y, left is -x.
+    broadcasts = np.array(
+        [
+            [2.0, 3.0, math.pi / 2, 0.7, 1.5, 3.5, 1.0],
+            [2.0, 5.0, math.pi, -0.3, 1.0, 5.0, 1.0],  # 2 m ahead, looks to the left
+            [3.0, 3.0, math.pi / 2, 1.2, 3.0, 4.0, 0.0],  # 1 m to the right, looks ahead
+            [2.0, 7.5, 0.0, 1.0, 2.0, 8.5, 0.0],  # 4.5 m away: out of reach
+            [6.0, 3.0, 0.0, 1.0, 6.5, 3.0, 0.0],  # 4 m away: just out of reach
+        ]
+    )
+    fields = SPEC.unpack(observe(broadcasts, (2.0, 8.0), lidar=3.25, turn_rate=-1.5, remaining_path=5.5, maneuver=5))
+    expected: dict[str, Any] = {
+        "lidar": [3.25] * 24,
+        "waypoint": [0.5, 0.5],
+        "goal": [5.0, 0.0],
+        "remaining_path": [5.5],
+        "velocity": [0.7, -1.5],
+        "carrying": [1.0],
+        "neighbours": [
+            # present, forward, left, cos, sin, speed, waypoint forward, left, carrying; the nearest first
+            [1.0, 0.0, -1.0, 1.0, 0.0, 1.2, 1.0, -1.0, 0.0],
+            [1.0, 2.0, 0.0, 0.0, 1.0, -0.3, 2.0, 1.0, 1.0],
+            [0.0] * 9,
+        ],
+        "last_maneuver": [0, 0, 0, 0, 0, 1, 0, 0],
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(fields[name], value, atol=1e-6, err_msg=name)
+
+
+def test_what_is_out_of_range_saturates() -> None:
+    own = [0.0, 0.0, 0.0, 1.5, 3.5, -9.0, 1.0]
+    fields = SPEC.unpack(observe(np.array([own]), (30.0, 40.0), lidar=5.0, turn_rate=-2.5, remaining_path=50.0))
+    assert (fields["lidar"] == 4.0).all()
+    assert fields["waypoint"].tolist() == [3.0, -3.0]
+    # The goal keeps its direction: (30, 40) is 50 m away, so (30, 40) * 16 / 50.
+    np.testing.assert_allclose(fields["goal"], [9.6, 12.8], rtol=1e-6)
+    assert fields["remaining_path"].tolist() == [32.0]
+    np.testing.assert_allclose(fields["velocity"], [1.2, -2.0])
+
+
+def test_a_goal_underfoot_is_at_zero() -> None:
+    fields = SPEC.unpack(observe(np.array([[1.5, 2.5, 0.3, 0.0, 1.5, 2.5, 0.0]]), (1.5, 2.5)))
+    assert fields["goal"].tolist() == fields["waypoint"].tolist() == [0.0, 0.0]
+
+
+def test_the_nearest_three_are_kept_and_ties_go_by_row() -> None:
+    offsets = [(0.0, 0.0), (3.0, 0.0), (0.0, 2.0), (2.0, 0.0), (0.0, 0.0), (-2.0, 0.0)]
+    broadcasts = np.zeros((6, len(BROADCAST)))
+    broadcasts[:, :2] = offsets
+    kept = SPEC.unpack(observe(broadcasts, (0.0, 0.0)))["neighbours"]
+    # Row 4 stands at the very same place; rows 2, 3 and 5 are equally far, and the last of them finds no room.
+    assert kept[:, :3].tolist() == [[1, 0, 0], [1, 0, 2], [1, 2, 0]]
+
+
+@given(st.integers(0, 2**32))
+def test_neighbours_are_those_in_reach_by_distance(seed: int) -> None:
+    broadcasts, sensed = random_world(seed)
+    kept = SPEC.unpack(observe(broadcasts, **sensed))["neighbours"]
+    distances = np.linalg.norm(broadcasts[:, :2] - broadcasts[sensed["me"], :2], axis=1)
+    near = np.sort(np.delete(distances, sensed["me"]))
+    near = near[near < ROBOT.radio_range][: ROBOT.neighbours]
+    assert kept[:, 0].tolist() == [1.0] * len(near) + [0.0] * (ROBOT.neighbours - len(near))
+    np.testing.assert_allclose(np.linalg.norm(kept[: len(near), 1:3], axis=1), near, atol=1e-5)
+    assert not kept[len(near) :].any()
+    assert kept.shape[1] == len(NEIGHBOUR)
+
+
+@given(st.integers(0, 2**32))
+def test_observations_stay_within_the_bounds(seed: int) -> None:
+    broadcasts, sensed = random_world(seed)
+    observation = observe(broadcasts, **sensed)
+    assert (observation >= SPEC.low).all()
+    assert (observation <= SPEC.high).all()
+    fields = SPEC.unpack(observation)
+    assert np.linalg.norm(fields["goal"]) <= GOAL_RANGE * (1 + 1e-6)
+    assert np.flatnonzero(fields["last_maneuver"]).tolist() == [sensed["maneuver"]]
+
+
+@given(st.integers(0, 2**32))
+def test_simulator_and_robot_pack_the_same_numbers(seed: int) -> None:
+    broadcasts, sensed = random_world(seed)
+    plain = observe(broadcasts, **sensed)
+    np.testing.assert_allclose(observe(broadcasts, **sensed, write=compiled_write_observation), plain, atol=1e-6)
+
+
+@given(st.integers(0, 2**32), st.floats(-math.pi, math.pi), st.floats(-50, 50), st.floats(-50, 50))
+def test_turning_and_moving_the_whole_world_changes_nothing(seed: int, turn: float, dx: float, dy: float) -> None:
+    broadcasts, sensed = random_world(seed)
+    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+
+    def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        moved: NDArray[np.float64] = points @ rotation.T + (dx, dy)
+        return moved
+
+    there = broadcasts.copy()
+    there[:, :2], there[:, 4:6] = move(broadcasts[:, :2]), move(broadcasts[:, 4:6])
+    there[:, 2] += turn
+    goal = tuple(move(np.array(sensed["goal"])))
+    np.testing.assert_allclose(observe(there, **sensed | {"goal": goal}), observe(broadcasts, **sensed), atol=1e-4)
+
+
+def test_the_spec_follows_the_robot() -> None:
+    spec = observation_spec(replace(ROBOT, lidar_rays=36, lidar_range=6.0, neighbours=5, max_speed=2.0))
+    assert spec.size == 67 + 12 + 2 * len(NEIGHBOUR)
+    assert (spec.high[spec.slice("lidar")] == 6.0).all()
+    assert spec.high[spec.slice("velocity")].tolist() == [2.0, 2.0]
