@@ -1,0 +1,1 @@
+"""What chooses actions, and how it learns: IQL, VDN and QMIX."""

@@ -1,0 +1,225 @@
+"""Plays episodes: many environments, one network call for all their agents, no copies beyond what is kept."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from policies.agent import AgentConfig, AgentNetwork
+from policies.environments import EnvSource, Team, TeamEnv
+
+Arrays = dict[str, NDArray[Any]]
+"""The fields of a `Batch` by name, as arrays."""
+TRAINING_SEEDS = (1_000_000_000, 2**31)
+"""Training episodes draw their seeds from here, apart from those of validation and evaluation."""
+VALIDATION_SEED = 10_000_000
+"""Seed of the first validation episode; the others follow."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What one episode brought."""
+
+    team_return: float
+    """Sum of the team's rewards, not discounted."""
+    length: int
+    """Env steps."""
+    totals: dict[str, float]
+    """What the environment counted, summed over the agents: deliveries, picks, contacts, metres."""
+
+
+class EnvBatch:
+    """Several copies of one environment, stepped one after the other into shared arrays.
+
+    Args:
+        source: what to build.
+        count: how many copies.
+    """
+
+    def __init__(self, source: EnvSource, count: int) -> None:
+        self._envs = [TeamEnv(source) for _ in range(count)]
+        self.team: Team = self._envs[0].team
+        agents, state = len(self.team.agents), len(self.team.state_scale)
+        self.observation = np.zeros((count, agents, self.team.features), np.float32)
+        self.state = np.zeros((count, state), np.float32)
+        self.action_mask = np.zeros((count, agents, self.team.n_actions), np.bool_)
+        self.reward = np.zeros(count, np.float32)
+        self.terminated = np.zeros(count, np.bool_)
+        self.over = np.zeros(count, np.bool_)
+        self._returns = [0.0] * count
+        self._lengths = [0] * count
+        self._views = list(zip(self.observation, self.state, self.action_mask, strict=True))
+
+    def __len__(self) -> int:
+        return len(self._envs)
+
+    def reset(self, index: int, seed: int) -> None:
+        """Starts an episode of one copy."""
+        self._envs[index].reset(seed, *self._views[index])
+        self._returns[index], self._lengths[index] = 0.0, 0
+
+    def step(self, actions: NDArray[np.int64], which: Iterable[int]) -> None:
+        """One step of the copies `which`; actions [count, agents]."""
+        choices = actions.tolist()
+        for i in which:
+            reward, self.terminated[i], self.over[i] = self._envs[i].step(choices[i], *self._views[i])
+            self.reward[i] = reward
+            self._returns[i] += reward
+            self._lengths[i] += 1
+
+    def episode(self, index: int) -> Episode:
+        """What the episode of one copy brought so far."""
+        return Episode(self._returns[index], self._lengths[index], self._envs[index].totals())
+
+    def close(self) -> None:
+        """Ends all copies."""
+        for env in self._envs:
+            env.close()
+
+
+class Actor:
+    """The agent network with a hidden state for every agent of a batch of environments."""
+
+    def __init__(self, agent: AgentNetwork, count: int) -> None:
+        self._agent = agent
+        self.hidden = agent.initial_hidden(count)
+
+    def forget(self, index: int) -> None:
+        """A fresh hidden state for one environment."""
+        self.hidden[index] = 0.0
+
+    @torch.no_grad()
+    def values(self, envs: EnvBatch) -> NDArray[np.float32]:
+        """Action values [count, agents, actions], -inf where an action is not allowed."""
+        q, self.hidden = self._agent(torch.from_numpy(envs.observation)[:, None], self.hidden)
+        return np.where(envs.action_mask, q[:, 0].numpy(), np.float32(-np.inf))
+
+
+class Collector:
+    """Collects sequences of experience, iteration by iteration, and validates the greedy policy.
+
+    One iteration is `sequence` steps of every environment with one set of parameters. A sequence never crosses an
+    episode: it is cut at the end of the iteration and of the episode, and padded to full length.
+
+    Args:
+        source: the environment.
+        agent: settings of the agent network.
+        envs: environments of an iteration.
+        sequence: steps of an iteration.
+        seed: fixes exploration and episodes.
+    """
+
+    def __init__(self, source: EnvSource, agent: AgentConfig, envs: int, sequence: int, seed: int) -> None:
+        self._source = source
+        self._sequence = sequence
+        self._envs = EnvBatch(source, envs)
+        self._validation_envs: EnvBatch | None = None
+        self.team = self._envs.team
+        scale = torch.from_numpy(self.team.observation_scale)
+        self.agent = AgentNetwork(len(self.team.agents), scale, self.team.n_actions, agent)
+        self._actor = Actor(self.agent, envs)
+        self.random = np.random.default_rng(seed)
+        self._started = False
+
+    def _reset(self, index: int) -> None:
+        self._envs.reset(index, int(self.random.integers(*TRAINING_SEEDS)))
+        self._actor.forget(index)
+
+    def collect(self, epsilon: float) -> tuple[Arrays, list[Episode]]:
+        """One iteration.
+
+        Args:
+            epsilon: share of random actions, 0 to 1.
+
+        Returns:
+            The sequences (fields and shapes as in `Batch`) and the episodes that ended.
+        """
+        envs, count, steps = self._envs, len(self._envs), self._sequence
+        if not self._started:
+            self._started = True
+            for i in range(count):
+                self._reset(i)
+        out = self._allocate(count * steps)
+        row, at = np.arange(count), np.zeros(count, np.int64)
+        used = count
+        episodes = []
+        self._begin(out, row)
+        for step in range(steps):
+            actions = self._choose(epsilon)
+            envs.step(actions, range(count))
+            out["action"][row, at] = actions
+            out["reward"][row, at] = envs.reward
+            out["terminated"][row, at] = envs.terminated
+            out["valid"][row, at] = True
+            at += 1
+            self._show(out, row, at)
+            ended = np.flatnonzero(envs.over)
+            for i in ended.tolist():
+                episodes.append(envs.episode(i))
+                self._reset(i)
+            if len(ended) and step < steps - 1:
+                row[ended], at[ended] = np.arange(used, used + len(ended)), 0
+                used += len(ended)
+                self._begin(out, row[ended], ended)
+        return {name: array[:used] for name, array in out.items()}, episodes
+
+    def _allocate(self, rows: int) -> Arrays:
+        """Zeros for as many sequences as there can be; the system gives memory only to those that are written."""
+        steps, agents, features = self._sequence, len(self.team.agents), self.team.features
+        return {
+            "observation": np.zeros((rows, steps + 1, agents, features), np.float32),
+            "state": np.zeros((rows, steps + 1, len(self.team.state_scale)), np.float32),
+            "action_mask": np.zeros((rows, steps + 1, agents, self.team.n_actions), np.bool_),
+            "action": np.zeros((rows, steps, agents), np.int64),
+            "reward": np.zeros((rows, steps), np.float32),
+            "terminated": np.zeros((rows, steps), np.bool_),
+            "valid": np.zeros((rows, steps), np.bool_),
+            "hidden": np.zeros((rows, agents, self._actor.hidden.shape[-1]), np.float32),
+        }
+
+    def _show(self, out: Arrays, row: NDArray[np.int64], at: NDArray[np.int64] | int, which: Any = slice(None)) -> None:
+        """Writes what the environments `which` show now into their rows, at step `at`."""
+        for name in ("observation", "state", "action_mask"):
+            out[name][row, at] = getattr(self._envs, name)[which]
+
+    def _begin(self, out: Arrays, row: NDArray[np.int64], which: Any = slice(None)) -> None:
+        """Opens a sequence of the environments `which` in each of the rows."""
+        self._show(out, row, 0, which)
+        out["hidden"][row] = self._actor.hidden.numpy()[which]
+
+    def _choose(self, epsilon: float) -> NDArray[np.int64]:
+        """Epsilon-greedy actions [envs, agents], each agent on its own, allowed ones only."""
+        values = self._actor.values(self._envs)
+        explore = self.random.random(values.shape[:2]) < epsilon
+        lottery = np.where(self._envs.action_mask, self.random.random(values.shape, np.float32), -1.0)
+        actions: NDArray[np.int64] = np.where(explore, lottery.argmax(-1), values.argmax(-1))
+        return actions
+
+    def validate(self, episodes: int) -> list[Episode]:
+        """Greedy episodes on the validation seeds, in environments of their own: training is not disturbed."""
+        if self._validation_envs is None:
+            # A warehouse takes some 30 MB, so there are fewer of these; a second round costs little.
+            self._validation_envs = EnvBatch(self._source, min(episodes, max(1, len(self._envs) // 2)))
+        envs = self._validation_envs
+        seeds = range(VALIDATION_SEED, VALIDATION_SEED + episodes)
+        chunks = [seeds[i : i + len(envs)] for i in range(0, episodes, len(envs))]
+        return [episode for chunk in chunks for episode in self._play(envs, chunk)]
+
+    def _play(self, envs: EnvBatch, seeds: Sequence[int]) -> list[Episode]:
+        actor = Actor(self.agent, len(envs))
+        for i, seed in enumerate(seeds):
+            envs.reset(i, seed)
+        playing = list(range(len(seeds)))
+        while playing:
+            envs.step(actor.values(envs).argmax(-1), playing)
+            playing = [i for i in playing if not envs.over[i]]
+        return [envs.episode(i) for i in range(len(seeds))]
+
+    def close(self) -> None:
+        """Ends the environments."""
+        self._envs.close()
+        if self._validation_envs is not None:
+            self._validation_envs.close()

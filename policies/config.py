@@ -1,0 +1,126 @@
+"""The settings of a training run: frozen, validated, and readable again from the run folder."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from policies.agent import AgentConfig
+from policies.learner import LearnerConfig
+from sim.errors import InputError
+from sim.scene import SceneConfig, scene_from_dict
+
+Algo = Literal["qmix", "vdn", "iql"]
+ALGOS: tuple[str, ...] = get_args(Algo)
+
+
+def _require(condition: bool, name: str, value: object, valid: str) -> None:
+    if not condition:
+        raise InputError(f"{name} is {value!r}; valid is {valid}")
+
+
+@dataclass(frozen=True)
+class RolloutConfig:
+    """How experience is collected."""
+
+    envs: int = 16
+    """Environments stepped together, so that one network call serves them all."""
+    sequence: int = 16
+    """Length of a sequence, and steps of each environment between two sets of parameters [env steps]."""
+    epsilon_start: float = 1.0
+    """Share of random actions in the beginning [1]."""
+    epsilon_end: float = 0.05
+    """Share of random actions in the long run [1]."""
+    epsilon_steps: int = 80_000
+    """Time in which the first falls linearly to the second [env steps]."""
+    validation_episodes: int = 16
+    """Greedy episodes, always on the same seeds, that decide which checkpoint is the best."""
+    validation_share: float = 0.03
+    """Env steps of these episodes for each env step of training [1]."""
+    worker: bool = True
+    """Collect in a process of its own beside the learner; the result is the same."""
+
+    def __post_init__(self) -> None:
+        for name in ("envs", "sequence", "epsilon_steps", "validation_episodes"):
+            _require(getattr(self, name) >= 1, f"rollout.{name}", getattr(self, name), "a whole number from 1 up")
+        for name in ("epsilon_start", "epsilon_end"):
+            _require(0 <= getattr(self, name) <= 1, f"rollout.{name}", getattr(self, name), "0 to 1")
+        share = self.validation_share
+        _require(0 < share <= 1, "rollout.validation_share", share, "above 0, at most 1")
+
+    def epsilon(self, steps: int) -> float:
+        """The share of random actions after that many env steps."""
+        left = max(0.0, 1.0 - steps / self.epsilon_steps)
+        return self.epsilon_end + (self.epsilon_start - self.epsilon_end) * left
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides how a training run goes."""
+
+    scene: SceneConfig = field(default_factory=SceneConfig)
+    """The warehouse to train in."""
+    env: str = ""
+    """MODULE:FACTORY of another PettingZoo parallel environment to train in, in place of the warehouse."""
+    algo: Algo = "qmix"
+    """How the robots' values are mixed: qmix, vdn or iql."""
+    seed: int = 0
+    """Fixes the parameters in the beginning, the episodes and the exploration."""
+    minutes: float = 8.0
+    """Training time, earlier parts of a resumed run included [min]."""
+    steps: int = 0
+    """Training length instead of a time, rounded up to a whole iteration [env steps]; 0 trains for the minutes."""
+    batch: int = 64
+    """Sequences in an update."""
+    updates: int = 3
+    """Updates for each iteration, that is for each envs x sequence env steps."""
+    replay: int = 4000
+    """Capacity of the replay [sequences]."""
+    warmup: int = 256
+    """Sequences in the replay before the first update, also after a resume [sequences]."""
+    log_every: int = 20
+    """Iterations that make one row of the metrics."""
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    """The agent network."""
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    """The learner."""
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    """The collection of experience."""
+
+    def __post_init__(self) -> None:
+        _require(self.algo in ALGOS, "algo", self.algo, ", ".join(ALGOS))
+        _require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
+        _require(math.isfinite(self.minutes) and self.minutes > 0, "minutes", self.minutes, "a finite number above 0")
+        _require(self.steps >= 0, "steps", self.steps, "a whole number from 0 up")
+        for name in ("batch", "replay", "log_every"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1 up")
+        _require(self.updates >= 0, "updates", self.updates, "a whole number from 0 up")
+        sequences = self.rollout.envs * self.rollout.sequence
+        _require(
+            self.replay >= sequences, "replay", self.replay, f"at least rollout.envs x rollout.sequence, {sequences}"
+        )
+        _require(1 <= self.warmup <= self.replay, "warmup", self.warmup, f"1 to the replay's capacity, {self.replay}")
+
+
+def config_from_dict(values: Mapping[str, Any], source: str) -> TrainConfig:
+    """The settings that `dataclasses.asdict` wrote; `source` names where the values came from.
+
+    Raises:
+        InputError: a name is unknown or a value is not valid.
+    """
+    nested: dict[str, Any] = {"scene": scene_from_dict(values.get("scene", {}), f"{source}: scene")}
+    for name, kind in (("agent", AgentConfig), ("learner", LearnerConfig), ("rollout", RolloutConfig)):
+        nested[name] = _read(kind, values.get(name, {}), f"{source}: {name}")
+    config: TrainConfig = _read(TrainConfig, {**values, **nested}, source)
+    return config
+
+
+def _read(kind: type[Any], values: Mapping[str, Any], source: str) -> Any:
+    known = [f.name for f in dataclasses.fields(kind)]
+    for name in values:
+        _require(name in known, f"{source}: setting", name, ", ".join(known))
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{source}: {error}") from error

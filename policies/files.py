@@ -1,0 +1,39 @@
+"""Writing files so that a crash, a full disk or a pulled plug leaves the old content or the new, never half of it."""
+
+import os
+from pathlib import Path
+
+from sim.errors import InputError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replaces the content of a file in one step.
+
+    Args:
+        path: the file; its folder must exist.
+        data: all of its new content.
+
+    Raises:
+        InputError: it can't be written, for example because the disk is full; the old content is then still there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(f"can't write {str(path)!r}: {error.strerror}; what was there before is kept") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename itself survive a pulled plug."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

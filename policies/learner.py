@@ -1,0 +1,199 @@
+"""Q-learning for a fleet: one loss for IQL, VDN and QMIX, which differ by the mixer that they are given.
+
+Knows tensors alone, so it learns from any environment whose experience comes as `Batch`.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from policies.agent import AgentNetwork, require_scale
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """Settings of the learner."""
+
+    gamma: float = 0.97
+    """Discount of the reward for each decision [1]."""
+    trace_decay: float = 0.8
+    """Lambda of the returns: 0 looks one step ahead, 1 as far as the sequence goes [1]."""
+    learning_rate: float = 5e-4
+    """Step size of Adam [1]."""
+    target_rate: float = 0.01
+    """Share of the way that the target network moves to the online network, an update [1]."""
+    gradient_norm: float = 10.0
+    """Longer gradients are shortened to this Euclidean norm [1]."""
+
+    def __post_init__(self) -> None:
+        for name in ("gamma", "trace_decay", "target_rate"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"LearnerConfig.{name} is {getattr(self, name)}; valid is 0 to 1")
+        for name in ("learning_rate", "gradient_norm"):
+            if not 0.0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"LearnerConfig.{name} is {getattr(self, name)}; valid is a finite number above 0")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences of one length, none across episodes; a shorter one is padded with finite values and `valid` False."""
+
+    observation: Tensor
+    """[batch, time + 1, agents, features] float32; the last is the one after the last action."""
+    state: Tensor
+    """[batch, time + 1, state] float32, the global state."""
+    action_mask: Tensor
+    """[batch, time + 1, agents, actions] bool, True where an action is allowed."""
+    action: Tensor
+    """[batch, time, agents] int64, the action taken."""
+    reward: Tensor
+    """[batch, time] float32, the team's reward."""
+    terminated: Tensor
+    """[batch, time] bool, True where the episode ended for good; a time limit is no such end."""
+    valid: Tensor
+    """[batch, time] bool, False in the padding behind the last real step."""
+    hidden: Tensor
+    """[batch, agents, hidden_size] float32, the agents' memory before the first step."""
+
+
+def lambda_returns(
+    reward: Tensor, next_value: Tensor, terminated: Tensor, valid: Tensor, gamma: float, trace_decay: float
+) -> Tensor:
+    """Blend the returns over 1, 2, ... steps, weighted by powers of lambda: Peng's Q(lambda) (Peng and Williams 1996).
+
+    Args:
+        reward: [batch, time].
+        next_value: [batch, time, values], the value of the state that step t leads to.
+        terminated: [batch, time] bool; nothing is worth anything after it.
+        valid: [batch, time] bool; the last valid step bootstraps from next_value alone.
+        gamma: discount, 0 to 1.
+        trace_decay: lambda, 0 to 1.
+
+    Returns:
+        [batch, time, values]; what stands at invalid steps has no meaning.
+    """
+    # G_t = r_t + gamma (1 - done_t) [(1 - lambda_t) V_t+1 + lambda_t G_t+1]; lambda_t = 0 where step t+1 is missing.
+    discount = (gamma * ~terminated).unsqueeze(-1)
+    follows = torch.cat((valid[:, 1:], torch.zeros_like(valid[:, :1])), 1)
+    trace = (trace_decay * follows).unsqueeze(-1)
+    base = reward.unsqueeze(-1) + discount * (1 - trace) * next_value
+    decay = discount * trace
+    returns = [base[:, -1]]
+    for step in range(base.shape[1] - 2, -1, -1):
+        returns.append(torch.addcmul(base[:, step], decay[:, step], returns[-1]))
+    return torch.stack(returns[::-1], 1)
+
+
+class QLearner:
+    """Double Q-learning with lambda-returns on the mixed values of all robots.
+
+    Args:
+        agent: the network to train, in place.
+        mixer: called with (agent_qs [..., agents], state [..., state]); returns [..., values].
+        state_scale: [state], above 0; the state is divided by it before it reaches the mixer.
+        config: discount, rates and limits.
+
+    Raises:
+        ValueError: when a scale is not a finite number above 0.
+    """
+
+    def __init__(self, agent: AgentNetwork, mixer: nn.Module, state_scale: Tensor, config: LearnerConfig) -> None:
+        require_scale("state_scale", state_scale)
+        self.agent, self.mixer, self.config = agent, mixer, config
+        self.state_scale = state_scale.detach().clone().float()
+        self.target_agent: AgentNetwork = deepcopy(agent).requires_grad_(False)
+        self.target_mixer = deepcopy(mixer).requires_grad_(False)
+        self._updates = torch.zeros((), dtype=torch.int64)
+        self._online: list[Tensor] = [*agent.parameters(), *mixer.parameters()]
+        self._target: list[Tensor] = [*self.target_agent.parameters(), *self.target_mixer.parameters()]
+        self._optimizer = torch.optim.Adam(self._online, lr=config.learning_rate, fused=True)
+        # Adam would start with just these at its first step; from now on they are there to be saved and loaded.
+        for p in self._online:
+            moments = {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+            self._optimizer.state[p] = {"step": torch.zeros((), device=p.device), **moments}
+
+    @property
+    def updates(self) -> int:
+        """How many updates were taken."""
+        return int(self._updates)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and what is worth watching, each a scalar tensor."""
+        state = batch.state / self.state_scale
+        steps = batch.valid.unsqueeze(-1)
+
+        # Q_tot(s_t, u_t): the online values of the actions taken, mixed.
+        q, _ = self.agent(batch.observation, batch.hidden)
+        taken = q[:, :-1].gather(-1, batch.action.unsqueeze(-1)).squeeze(-1)
+        q_tot = self.mixer(taken, state[:, :-1])
+
+        with torch.no_grad():
+            # Double Q: the online network picks each robot's best allowed action at t+1, the target network values it.
+            best = q.masked_fill(~batch.action_mask, -torch.inf)[:, 1:].argmax(-1, keepdim=True)
+            target_q, _ = self.target_agent(batch.observation, batch.hidden)
+            target_next = self.target_mixer(target_q[:, 1:].gather(-1, best).squeeze(-1), state[:, 1:])
+            # y_t = G_t, the lambda-return over the team's rewards.
+            returns = lambda_returns(
+                batch.reward, target_next, batch.terminated, batch.valid, self.config.gamma, self.config.trace_decay
+            )
+
+        # L = mean over real steps of (y_t - Q_tot(s_t, u_t))^2; IQL has one such error for each robot.
+        count = (steps.sum() * q_tot.shape[-1]).clamp(min=1)
+        error = (returns - q_tot) * steps
+        loss = error.square().sum() / count
+        watched = {
+            "td_error_abs": error.abs().sum(),
+            "q_mean": (q_tot * steps).sum(),
+            "return_mean": (returns * steps).sum(),
+        }
+        return loss, {name: total.detach() / count for name, total in watched.items()}
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Take one gradient step on the batch and move the target network; return the loss and what is worth watching.
+
+        Raises:
+            RuntimeError: when a gradient is not finite; the parameters then stay as they were.
+        """
+        loss, watched = self.loss(batch)
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        norm = nn.utils.clip_grad_norm_(self._online, self.config.gradient_norm, error_if_nonfinite=True, foreach=True)
+        self._optimizer.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(self._target, self._online, self.config.target_rate)
+        self._updates += 1
+        watched = {"loss": loss.detach(), **watched, "gradient_norm": norm}
+        return dict(zip(watched, torch.stack(list(watched.values())).tolist(), strict=True))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return a copy of all that training needs to go on, by flat name: networks, targets, optimizer, counter."""
+        return {name: value.detach().clone().contiguous() for name, value in self._tensors().items()}
+
+    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `state_dict` returned.
+
+        Raises:
+            ValueError: when a tensor is missing, unknown or of another shape; the learner then stays as it was.
+        """
+        own = self._tensors()
+        for name in sorted(own.keys() | tensors.keys()):
+            found = tuple(tensors[name].shape) if name in tensors else "missing"
+            valid = tuple(own[name].shape) if name in own else "no tensor of that name"
+            if found != valid:
+                raise ValueError(f"tensor {name} of the learner's state is {found}; valid is {valid}")
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(tensors[name])
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Return the live tensors of the state by name."""
+        online = {"agent": self.agent, "mixer": self.mixer}
+        parts = {**online, "target_agent": self.target_agent, "target_mixer": self.target_mixer}
+        tensors = {f"{part}.{name}": x for part, module in parts.items() for name, x in module.state_dict().items()}
+        for part, module in online.items():
+            for name, parameter in module.named_parameters():
+                for moment, x in self._optimizer.state[parameter].items():
+                    tensors[f"optimizer.{part}.{name}.{moment}"] = x
+        return {**tensors, "state_scale": self.state_scale, "updates": self._updates}

@@ -1,0 +1,113 @@
+"""What a training run tells about itself: rows of a CSV file, the same for TensorBoard, and the figures in them."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+from policies.collector import Episode
+from policies.environments import EnvSource
+from policies.files import write_atomically
+from sim.errors import InputError
+
+COLUMNS = (
+    "iteration", "steps", "updates", "seconds", "epsilon", "steps_per_second", "updates_per_second", "episodes",
+    "return", "length", "throughput", "efficiency", "robot_contacts", "rack_contacts", "loss", "td_error_abs", "q_mean",
+    "return_mean", "gradient_norm", "validation_return", "validation_throughput", "validation_efficiency",
+    "validation_robot_contacts", "validation_rack_contacts",
+)  # fmt: skip
+"""Columns of metrics.csv; steps are env steps, throughput and contacts per robot-hour of simulated time."""
+
+
+def episode_figures(episodes: Sequence[Episode], source: EnvSource, solo_throughput: float | None) -> dict[str, float]:
+    """Means over some episodes.
+
+    Args:
+        episodes: any number; none give no figures.
+        source: their environment; only a warehouse has more than return and length.
+        solo_throughput: deliveries per robot-hour of robots that are alone, for the efficiency.
+
+    Returns:
+        return, length [env steps], and in a warehouse throughput, robot_contacts and rack_contacts, all three per
+        robot-hour, and efficiency [1].
+    """
+    if not episodes:
+        return {}
+    figures = {
+        "return": float(np.mean([episode.team_return for episode in episodes])),
+        "length": float(np.mean([episode.length for episode in episodes])),
+    }
+    if source.scene is not None:
+        steps = sum(episode.length for episode in episodes)
+        hours = steps * source.scene.robots * source.scene.decision_period / 3600
+        for name, count in (("throughput", "deliveries"), ("robot_contacts",) * 2, ("rack_contacts",) * 2):
+            figures[name] = sum(episode.totals[count] for episode in episodes) / hours
+        if solo_throughput:
+            figures["efficiency"] = figures["throughput"] / solo_throughput
+    return figures
+
+
+class MetricsWriter:
+    """Writes rows to `metrics.csv` and to `tensorboard/` in a run folder.
+
+    Args:
+        run: the folder.
+        steps: env steps to go on from; later rows of an earlier start, which no checkpoint remembers, are dropped.
+
+    Raises:
+        InputError: the folder can't be written; so does every method.
+    """
+
+    def __init__(self, run: Path, steps: int) -> None:
+        self._path = run / "metrics.csv"
+        write_atomically(self._path, _kept_rows(self._path, steps).encode())
+        try:
+            self._file: TextIO = self._path.open("a", newline="", encoding="utf-8")
+            self._board = SummaryWriter(run / "tensorboard", purge_step=steps or None)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def write(self, row: dict[str, float]) -> None:
+        """Adds a row; a figure that is missing or no finite number leaves its cell empty."""
+        known = {name: value for name, value in row.items() if math.isfinite(value)}
+        try:
+            csv.DictWriter(self._file, COLUMNS).writerow({k: f"{v:.9g}" for k, v in known.items()})
+            self._file.flush()
+            for name, value in known.items():
+                self._board.add_scalar(f"train/{name}", value, int(row["steps"]))
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def close(self) -> None:
+        """Writes what is left."""
+        try:
+            self._board.close()
+            self._file.close()
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> InputError:
+        folder = str(self._path.parent)
+        return InputError(
+            f"can't write the metrics in {folder!r}: {error.strerror}; the last checkpoint is kept, go on "
+            "with --resume when there is room"
+        )
+
+
+def _kept_rows(path: Path, steps: int) -> str:
+    """The CSV file as it stood after that many env steps, with its head."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS)
+    writer.writeheader()
+    if steps and path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file)
+            writer.writerows(
+                {k: row.get(k) for k in COLUMNS} for row in rows if int(row["steps"] or steps + 1) <= steps
+            )
+    return out.getvalue()

@@ -1,0 +1,72 @@
+"""What a person sees while training runs: a bar in a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+PLAIN_PERIOD = 10.0
+"""Time between two plain lines [s]."""
+
+
+class TrainingProgress:
+    """Shows how far training is and how well the fleet does.
+
+    Args:
+        total: how far it goes, in seconds or in env steps.
+        in_seconds: which of the two.
+    """
+
+    def __init__(self, total: float, in_seconds: bool) -> None:
+        self._total, self._in_seconds = total, in_seconds
+        self._console = Console(file=sys.stdout)
+        self._last = -PLAIN_PERIOD
+        self._figures: dict[str, float] = {}
+        self._bar: Progress | None = None
+        if self._console.is_terminal:
+            columns = (BarColumn(bar_width=24), TextColumn("{task.description}"))
+            self._bar = Progress(*columns, console=self._console, auto_refresh=False)
+            self._task = self._bar.add_task("starting", total=total)
+            self._bar.start()
+
+    def update(self, row: dict[str, float]) -> None:
+        """Shows a row of the metrics; figures that it lacks stay as they were."""
+        self._figures.update(row)
+        done = self._figures["seconds" if self._in_seconds else "steps"]
+        text = self._describe(done)
+        now = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=min(done, self._total), description=text, refresh=True)
+        elif now - self._last >= PLAIN_PERIOD:
+            self._last = now
+            self.say(text)
+
+    def say(self, text: str) -> None:
+        """Prints a line."""
+        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    def close(self) -> None:
+        """Leaves the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _describe(self, done: float) -> str:
+        f = self._figures
+        rate = 1.0 if self._in_seconds else f["steps_per_second"]
+        left = max(0.0, self._total - done) / rate if rate > 0 else 0.0
+        parts = [
+            f"{left // 60:.0f}:{left % 60:02.0f} left",
+            f"{f['steps']:,.0f} steps ({f['steps_per_second']:,.0f}/s)",
+            f"{f['updates_per_second']:.0f} updates/s",
+        ]
+        if "throughput" in f:
+            efficiency = f" (efficiency {f['efficiency']:.2f})" if "efficiency" in f else ""
+            parts.append(f"{f['throughput']:.1f} deliveries/robot-h{efficiency}")
+            parts.append(f"{f['robot_contacts'] + f['rack_contacts']:.1f} contacts/robot-h")
+        elif "return" in f:
+            parts.append(f"return {f['return']:.2f}")
+        if "validation_return" in f:
+            greedy = f"{f['validation_throughput']:.1f}/robot-h" if "validation_throughput" in f else ""
+            parts.append(f"greedy {greedy or format(f['validation_return'], '.2f')}")
+        return " | ".join(parts)

@@ -1,0 +1,264 @@
+"""Collecting experience beside the learner: in this process or in one of its own, behind the same two calls.
+
+The schedule is the same in both. Iteration k is collected with the parameters from the moment of `start`; what the
+learner does until `result` acts on iterations before k. So a run in one process and a run in two are bit-equal, and so
+are two runs with the same seed: on the same machine, with the same library versions, and one torch thread in each
+process (`torch.set_num_threads(1)`; several threads may sum in another order).
+
+Parameters and experience cross the process border as safetensors, everything else as JSON; nothing is pickled.
+"""
+
+import dataclasses
+import json
+import multiprocessing
+import signal
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+import numpy as np
+import safetensors.numpy
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from policies.agent import AgentConfig
+from policies.collector import Collector, Episode
+from policies.environments import EnvSource, Team
+from policies.learner import Batch
+from sim.errors import InputError
+
+
+class RolloutError(RuntimeError):
+    """The worker process failed or died."""
+
+
+@dataclass(frozen=True)
+class RolloutSetup:
+    """What a collector is built from."""
+
+    source: EnvSource
+    agent: AgentConfig
+    envs: int
+    """Environments stepped together."""
+    sequence: int
+    """Steps of an iteration [env steps]."""
+    seed: int
+
+    def build(self) -> Collector:
+        """The collector; raises InputError when the environment is not valid."""
+        return Collector(self.source, self.agent, self.envs, self.sequence, self.seed)
+
+    def to_json(self) -> str:
+        """One line that `from_json` reads back."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return json.dumps(values | {"source": self.source.to_json(), "agent": dataclasses.asdict(self.agent)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "RolloutSetup":
+        """What `to_json` wrote."""
+        values = json.loads(text)
+        source, agent = EnvSource.from_json(values.pop("source")), AgentConfig(**values.pop("agent"))
+        return cls(source, agent, **values)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What one iteration brought."""
+
+    batch: Batch
+    episodes: list[Episode]
+    """The episodes that ended."""
+    random: dict[str, Any]
+    """State of the collector's random numbers afterwards, as plain values."""
+
+
+class Rollout(Protocol):
+    """Collects one iteration at a time."""
+
+    team: Team
+
+    def start(self, weights: dict[str, Tensor], epsilon: float) -> None:
+        """Begins an iteration with a copy of these parameters of the agent network.
+
+        Args:
+            weights: the agent network's `state_dict`.
+            epsilon: share of random actions, 0 to 1.
+        """
+
+    def result(self) -> Collected:
+        """Waits for the iteration that `start` began; raises RolloutError when the worker failed."""
+
+    def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
+        """Plays greedy episodes with these parameters, between two iterations; raises RolloutError likewise."""
+
+    def restore(self, random: dict[str, Any]) -> None:
+        """Goes on with the random numbers of an earlier `Collected`."""
+
+    def close(self) -> None:
+        """Ends the environments, and the worker if there is one."""
+
+
+def open_rollout(setup: RolloutSetup, worker: bool) -> Rollout:
+    """Builds the environments, in a process of their own or in this one; raises InputError when they are not valid."""
+    return WorkerRollout(setup) if worker else InProcessRollout(setup)
+
+
+class InProcessRollout:
+    """Collects in this process, when the result is asked for."""
+
+    def __init__(self, setup: RolloutSetup) -> None:
+        self._collector = setup.build()
+        self.team = self._collector.team
+        self._weights, self._epsilon = b"", 0.0
+
+    def start(self, weights: dict[str, Tensor], epsilon: float) -> None:
+        """See `Rollout`."""
+        self._weights, self._epsilon = safetensors.torch.save(weights), epsilon
+
+    def result(self) -> Collected:
+        """See `Rollout`."""
+        self._collector.agent.load_state_dict(safetensors.torch.load(self._weights))
+        arrays, episodes = self._collector.collect(self._epsilon)
+        batch = Batch(**{name: torch.from_numpy(array) for name, array in arrays.items()})
+        return Collected(batch, episodes, dict(self._collector.random.bit_generator.state))
+
+    def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
+        """See `Rollout`."""
+        self._collector.agent.load_state_dict(weights)
+        return self._collector.validate(episodes)
+
+    def restore(self, random: dict[str, Any]) -> None:
+        """See `Rollout`."""
+        self._collector.random.bit_generator.state = random
+
+    def close(self) -> None:
+        """See `Rollout`."""
+        self._collector.close()
+
+
+class WorkerRollout:
+    """Collects in a process of its own, while this one learns."""
+
+    def __init__(self, setup: RolloutSetup) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, setup.to_json()), daemon=True, name="rollout")
+        # An ignored signal stays ignored in the child from its first instruction on: Ctrl-C is for this process alone.
+        main = threading.current_thread() is threading.main_thread()
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+        try:
+            self._process.start()
+        finally:
+            if main:
+                signal.signal(signal.SIGINT, previous)
+        theirs.close()
+        try:
+            values = self._receive()
+        except BaseException:
+            self.close()
+            raise
+        scales = [np.array(values[name], np.float32) for name in ("observation_scale", "state_scale")]
+        self.team = Team(tuple(values["agents"]), values["n_actions"], *scales)
+
+    def start(self, weights: dict[str, Tensor], epsilon: float) -> None:
+        """See `Rollout`."""
+        self._send({"collect": epsilon})
+        self._send(safetensors.torch.save(weights))
+
+    def result(self) -> Collected:
+        """See `Rollout`."""
+        header = self._receive()
+        try:
+            batch = Batch(**safetensors.torch.load(self._connection.recv_bytes()))
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+        return Collected(batch, _read_episodes(header), header["random"])
+
+    def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
+        """See `Rollout`."""
+        self._send({"validate": episodes})
+        self._send(safetensors.torch.save(weights))
+        return _read_episodes(self._receive())
+
+    def restore(self, random: dict[str, Any]) -> None:
+        """See `Rollout`."""
+        self._send({"random": random})
+
+    def close(self) -> None:
+        """See `Rollout`."""
+        self._connection.close()  # the worker ends when it next reads or writes
+        self._process.join(timeout=5.0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def _send(self, message: dict[str, Any] | bytes) -> None:
+        try:
+            self._connection.send_bytes(message if isinstance(message, bytes) else json.dumps(message).encode())
+        except OSError as error:
+            raise self._died() from error
+
+    def _receive(self) -> dict[str, Any]:
+        try:
+            header: dict[str, Any] = json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+        if "input_error" in header:
+            raise InputError(header["input_error"])
+        if "error" in header:
+            raise RolloutError(f"the rollout worker failed:\n{header['error']}")
+        return header
+
+    def _died(self) -> RolloutError:
+        self._process.join(timeout=5.0)
+        return RolloutError(
+            f"the rollout worker died with exit code {self._process.exitcode} (a negative one is the signal that ended "
+            "it, -9 often means that memory ran out); fewer environments (rollout.envs) need less memory, and a script "
+            "that trains needs `if __name__ == '__main__':`"
+        )
+
+
+def _work(connection: Connection, setup: str) -> None:
+    """The worker process: builds the environments, then answers until the other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    try:
+        collector = RolloutSetup.from_json(setup).build()
+        team = {f.name: getattr(collector.team, f.name) for f in dataclasses.fields(Team)}
+        _reply(connection, {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in team.items()})
+        while True:
+            _answer(connection, collector, json.loads(connection.recv_bytes()))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the main process closed its end
+    except InputError as error:
+        _reply(connection, {"input_error": str(error)})
+    except Exception:
+        _reply(connection, {"error": traceback.format_exc()})
+
+
+def _answer(connection: Connection, collector: Collector, request: dict[str, Any]) -> None:
+    if "random" in request:
+        collector.random.bit_generator.state = request["random"]
+        return
+    collector.agent.load_state_dict(safetensors.torch.load(connection.recv_bytes()))
+    if "validate" in request:
+        _reply(connection, {"episodes": _write_episodes(collector.validate(request["validate"]))})
+        return
+    arrays, episodes = collector.collect(request["collect"])
+    _reply(connection, {"episodes": _write_episodes(episodes), "random": collector.random.bit_generator.state})
+    connection.send_bytes(safetensors.numpy.save(arrays))
+
+
+def _reply(connection: Connection, message: dict[str, Any]) -> None:
+    connection.send_bytes(json.dumps(message).encode())
+
+
+def _write_episodes(episodes: list[Episode]) -> list[dict[str, Any]]:
+    return [dataclasses.asdict(episode) for episode in episodes]
+
+
+def _read_episodes(header: dict[str, Any]) -> list[Episode]:
+    return [Episode(**values) for values in header["episodes"]]

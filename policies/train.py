@@ -1,0 +1,88 @@
+"""The front door of training: checks what can be checked first, then opens everything that must be closed again."""
+
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from policies.checkpoint import CheckpointInfo, load_checkpoint
+from policies.config import TrainConfig
+from policies.loop import TrainingLoop, TrainResult
+from policies.rollout import RolloutSetup, open_rollout
+from policies.run_folder import new_run, resume_run
+from sim.errors import InputError
+
+__all__ = ["TrainConfig", "TrainResult", "train"]
+
+
+def train(config: TrainConfig, run: Path, resume: bool = False, solo_throughput: float | None = None) -> TrainResult:
+    """Trains a fleet.
+
+    With `config.steps` the run is bit-reproducible, in the conditions that `policies.rollout` states. The time limit
+    counts everything: starting the worker, validating and saving. Ctrl-C and SIGTERM save a checkpoint and end the run
+    cleanly; a second Ctrl-C ends it at once.
+
+    Args:
+        config: the settings.
+        run: the run folder, made if it is not there.
+        resume: go on with the run that is there; environment, algorithm and agent network must be its own. The
+            environments start new episodes, and the replay is filled anew up to the warmup before learning goes on.
+        solo_throughput: deliveries per robot-hour of robots that are alone, to show the efficiency.
+
+    Raises:
+        InputError: a setting, the environment or the run folder is not valid, the disk is full, or training diverged.
+        RolloutError: the worker died; what was learned until then is saved.
+    """
+    started = time.monotonic()
+    opened = resume_run(run, config) if resume else new_run(run, config)
+    checkpoint = load_checkpoint(opened.checkpoints, "newest") if resume else None
+    if checkpoint is not None:
+        _require_rest(config, checkpoint.info, run)
+    setup = RolloutSetup(opened.source, config.agent, config.rollout.envs, config.rollout.sequence, config.seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with _Interrupt() as interrupt:
+            rollout = open_rollout(setup, config.rollout.worker)
+            try:
+                opened.write()
+                loop = TrainingLoop(opened, rollout, checkpoint, solo_throughput, started, lambda: interrupt.requested)
+                return loop.run()
+            finally:
+                rollout.close()
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _require_rest(config: TrainConfig, info: CheckpointInfo, run: Path) -> None:
+    if config.steps and info.steps >= config.steps:
+        raise InputError(f"steps is {config.steps}, but run {str(run)!r} already has {info.steps}; valid is more")
+    if not config.steps and info.seconds >= config.minutes * 60:
+        had = info.seconds / 60
+        raise InputError(f"minutes is {config.minutes:g}, but run {str(run)!r} already had {had:.2f}; valid is more")
+
+
+class _Interrupt:
+    """Turns the first SIGINT or SIGTERM into a request, so that no update or file is cut in two."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> "_Interrupt":
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True

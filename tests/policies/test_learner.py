@@ -1,0 +1,248 @@
+"""The loss is what the papers say, padding and masks are honoured, and a saved learner goes on bit by bit."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from policies.agent import AgentConfig, AgentKind, AgentNetwork
+from policies.learner import Batch, LearnerConfig, QLearner, lambda_returns
+from policies.mixers import IndependentMixer, QMixer, VDNMixer
+
+AGENTS, FEATURES, STATE, ACTIONS, STEPS = 3, 6, 5, 4, 7
+
+
+def make_learner(kind: AgentKind = "mlp", seed: int = 0, config: LearnerConfig | None = None) -> QLearner:
+    torch.manual_seed(seed)
+    agent = AgentNetwork(AGENTS, torch.ones(FEATURES), ACTIONS, AgentConfig(kind, 16))
+    return QLearner(agent, QMixer(AGENTS, STATE, 8, 16), torch.full((STATE,), 2.0), config or LearnerConfig())
+
+
+def make_batch(seed: int, hidden_size: int = 0, size: int = 8) -> Batch:
+    """Random sequences of random true lengths; about a third end for good."""
+    g = torch.Generator().manual_seed(seed)
+    length = torch.randint(1, STEPS + 1, (size, 1), generator=g)
+    mask = torch.rand(size, STEPS + 1, AGENTS, ACTIONS, generator=g) < 0.7
+    mask[..., 0] = True
+    return Batch(
+        observation=torch.randn(size, STEPS + 1, AGENTS, FEATURES, generator=g),
+        state=torch.randn(size, STEPS + 1, STATE, generator=g),
+        action_mask=mask,
+        action=torch.randint(ACTIONS, (size, STEPS, AGENTS), generator=g),
+        reward=torch.randn(size, STEPS, generator=g),
+        terminated=(torch.arange(STEPS) == length - 1) & (torch.rand(size, 1, generator=g) < 0.3),
+        valid=torch.arange(STEPS) < length,
+        hidden=torch.randn(size, AGENTS, hidden_size, generator=g),
+    )
+
+
+def test_lambda_returns_by_hand() -> None:
+    # gamma = lambda = 1/2, rewards 1 2 3 9, next values 10 20 30 99.
+    # Row 0 is cut by a time limit after its third step, so that one bootstraps:
+    #   G2 = 3 + 30/2 = 18;  G1 = 2 + (20/2 + 18/2)/2 = 11.5;  G0 = 1 + (10/2 + 11.5/2)/2 = 6.375.
+    # Row 1 ends for good with its second step:  G1 = 2;  G0 = 1 + (10/2 + 2/2)/2 = 4.
+    # Row 2 goes on behind the sequence:  G3 = 9 + 99/2 = 58.5;  G2 = 3 + (30/2 + 58.5/2)/2 = 25.125;
+    #   G1 = 2 + (20/2 + 25.125/2)/2 = 13.28125;  G0 = 1 + (10/2 + 13.28125/2)/2 = 6.8203125.
+    reward = torch.tensor([[1.0, 2.0, 3.0, 9.0]]).expand(3, 4)
+    next_value = torch.tensor([[10.0, 20.0, 30.0, 99.0]]).expand(3, 4).unsqueeze(-1)
+    terminated = torch.tensor([[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]).bool()
+    valid = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 1]]).bool()
+    returns = lambda_returns(reward, next_value, terminated, valid, gamma=0.5, trace_decay=0.5).squeeze(-1)
+    assert returns[0, :3].tolist() == [6.375, 11.5, 18.0]
+    assert returns[1, :2].tolist() == [4.0, 2.0]
+    assert returns[2].tolist() == [6.8203125, 13.28125, 25.125, 58.5]
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 10**6), gamma=st.floats(0, 1), trace_decay=st.floats(0, 1))
+def test_lambda_returns_are_the_weighted_mean_of_n_step_returns(seed: int, gamma: float, trace_decay: float) -> None:
+    batch, value = make_batch(seed, size=4), torch.randn(4, STEPS, 2, generator=torch.Generator().manual_seed(seed))
+    returns = lambda_returns(batch.reward, value, batch.terminated, batch.valid, gamma, trace_decay)
+    for b in range(4):
+        end = int(batch.valid[b].sum())
+        for t in range(end):
+            # G = (1 - lambda) sum_n lambda^(n-1) G^(n) + lambda^(N-1) G^(N), N the steps that are left.
+            n_step, total = [], torch.zeros(2)
+            for n, k in enumerate(range(t, end)):
+                total = total + gamma**n * batch.reward[b, k]
+                n_step.append(total + gamma ** (n + 1) * value[b, k] * (not batch.terminated[b, k]))
+            weights = [(1 - trace_decay) * trace_decay**n for n in range(len(n_step))]
+            weights[-1] = trace_decay ** (len(n_step) - 1)
+            expected = torch.stack([w * g for w, g in zip(weights, n_step, strict=True)]).sum(0)
+            torch.testing.assert_close(returns[b, t], expected, atol=1e-4, rtol=1e-4)
+
+
+def constant_learner(mixer: nn.Module, online: list[float], target: list[float]) -> QLearner:
+    """Two robots whose values are the same everywhere: `online` in the online network, `target` in the target's."""
+    agent = AgentNetwork(2, torch.ones(1), 3, AgentConfig(hidden=2))
+    learner = QLearner(agent, mixer, torch.ones(1), LearnerConfig(gamma=0.5, trace_decay=0.0))
+    for network, values in ((agent, online), (learner.target_agent, target)):
+        network.head.weight.data.zero_()
+        network.head.bias.data.copy_(torch.tensor([values]))
+    return learner
+
+
+def one_step(mask: Tensor, terminated: bool = False) -> Batch:
+    """Two robots take actions 0 and 1 and get the reward 4; `mask` [agents, actions] holds after that."""
+    return Batch(
+        observation=torch.zeros(1, 2, 2, 1),
+        state=torch.zeros(1, 2, 1),
+        action_mask=torch.stack((torch.ones(2, 3).bool(), mask)).unsqueeze(0),
+        action=torch.tensor([[[0, 1]]]),
+        reward=torch.tensor([[4.0]]),
+        terminated=torch.tensor([[terminated]]),
+        valid=torch.tensor([[True]]),
+        hidden=torch.zeros(1, 2, 0),
+    )
+
+
+def test_targets_are_double_q_over_allowed_actions() -> None:
+    # Online values 1 5 9, target values 50 7 20. Robot 0 may not take action 2, so it picks action 1 (5 beats 1),
+    # worth 7 to the target; robot 1 picks action 2 (9 is best), worth 20. G = 4 + (7 + 20)/2 = 17.5. Taken: 1 + 5 = 6.
+    # The loss is (17.5 - 6)^2 = 132.25. Without the mask robot 0 would be worth 20, without double Q 50.
+    mask = torch.tensor([[True, True, False], [True, True, True]])
+    learner = constant_learner(VDNMixer(), [1.0, 5.0, 9.0], [50.0, 7.0, 20.0])
+    loss, watched = learner.loss(one_step(mask))
+    assert loss.item() == 132.25
+    assert float(watched["return_mean"]) == 17.5
+    assert float(watched["q_mean"]) == 6.0
+    assert float(watched["td_error_abs"]) == 11.5
+
+
+def test_nothing_is_worth_anything_after_the_end() -> None:
+    # G = 4, Q_tot = 1 + 5 = 6, so the loss is 4.
+    learner = constant_learner(VDNMixer(), [1.0, 5.0, 9.0], [50.0, 7.0, 20.0])
+    assert learner.loss(one_step(torch.ones(2, 3).bool(), terminated=True))[0].item() == 4.0
+
+
+def test_independent_robots_each_have_their_own_error() -> None:
+    # Both pick action 2, worth 20: G = 4 + 20/2 = 14 for each. Errors 14 - 1 = 13 and 14 - 5 = 9: (169 + 81)/2 = 125.
+    learner = constant_learner(IndependentMixer(), [1.0, 5.0, 9.0], [50.0, 7.0, 20.0])
+    loss, watched = learner.loss(one_step(torch.ones(2, 3).bool()))
+    assert loss.item() == 125.0
+    assert float(watched["td_error_abs"]) == 11.0
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10**6))
+def test_a_forbidden_action_never_enters_a_target(seed: int) -> None:
+    learner, batch = make_learner(), make_batch(seed)
+    batch = replace(batch, action_mask=batch.action_mask & (torch.arange(ACTIONS) != ACTIONS - 1))
+    before = learner.loss(batch)[1]["return_mean"]
+    for network in (learner.agent, learner.target_agent):  # the action that nobody may take looks best by far
+        network.head.bias.data[0, -1] += 1e6
+    assert torch.equal(learner.loss(batch)[1]["return_mean"], before)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "gru"])
+def test_padding_changes_nothing(kind: AgentKind) -> None:
+    learner = make_learner(kind)
+    batch = make_batch(3, learner.agent.hidden_size)
+    assert not batch.valid.all()
+    padding, padding_after = ~batch.valid, torch.cat((torch.zeros(8, 1).bool(), ~batch.valid), 1)
+    other = replace(
+        batch,
+        observation=torch.where(padding_after[..., None, None], 7.0, batch.observation),
+        state=torch.where(padding_after[..., None], -3.0, batch.state),
+        action_mask=batch.action_mask & ~padding_after[..., None, None],
+        action=torch.where(padding[..., None], 0, batch.action),
+        reward=torch.where(padding, 1e6, batch.reward),
+        terminated=batch.terminated | padding,
+    )
+    gradients = []
+    for each in (batch, other):
+        learner.agent.zero_grad()
+        torch.autograd.backward(learner.loss(each)[0])
+        gradients.append([parameter.grad for parameter in learner.agent.parameters()])
+    torch.testing.assert_close(*gradients)
+    assert torch.equal(learner.loss(batch)[0], learner.loss(other)[0])
+
+
+def train(learner: QLearner, seeds: range) -> None:
+    for seed in seeds:
+        learner.update(make_batch(seed, learner.agent.hidden_size))
+
+
+@pytest.mark.parametrize("kind", ["mlp", "gru"])
+def test_same_seed_same_parameters_bit_by_bit(kind: AgentKind) -> None:
+    runs = []
+    for _ in range(2):
+        learner = make_learner(kind, seed=5)
+        train(learner, range(20))
+        runs.append(learner.state_dict())
+    assert all(torch.equal(value, runs[1][name]) for name, value in runs[0].items())
+    assert int(runs[0]["updates"]) == 20
+
+
+@pytest.mark.parametrize("kind", ["mlp", "gru"])
+def test_a_saved_learner_goes_on_bit_by_bit(kind: AgentKind, tmp_path: Path) -> None:
+    learner, file = make_learner(kind), tmp_path / "learner.safetensors"
+    train(learner, range(5))
+    save_file(learner.state_dict(), file)
+    train(learner, range(5, 10))
+    resumed = make_learner(kind, seed=99)
+    resumed.load_state_dict(load_file(file))
+    assert resumed.updates == 5
+    train(resumed, range(5, 10))
+    expected = learner.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())
+
+
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing() -> None:
+    learner, donor = make_learner(), make_learner(seed=1)
+    before, good = learner.state_dict(), donor.state_dict()
+    missing = {name: value for name, value in good.items() if name != "updates"}
+    with pytest.raises(ValueError, match="tensor updates of the learner's state is missing"):
+        learner.load_state_dict(missing)
+    with pytest.raises(ValueError, match=r"tensor extra of the learner's state is .*; valid is no tensor of that name"):
+        learner.load_state_dict({**good, "extra": torch.zeros(2)})
+    with pytest.raises(ValueError, match=r"tensor state_scale of the learner's state is \(9,\); valid is \(5,\)"):
+        learner.load_state_dict({**good, "state_scale": torch.ones(9)})
+    assert all(torch.equal(value, before[name]) for name, value in learner.state_dict().items())
+
+
+def test_a_saved_state_is_a_snapshot() -> None:
+    learner = make_learner()
+    saved = learner.state_dict()
+    kept = {name: value.clone() for name, value in saved.items()}
+    train(learner, range(1))
+    assert all(torch.equal(value, kept[name]) for name, value in saved.items())
+
+
+def test_the_target_follows_at_its_rate() -> None:
+    learner = make_learner(config=LearnerConfig(target_rate=0.25))
+    old = [parameter.clone() for parameter in learner.target_mixer.parameters()]
+    train(learner, range(1))
+    for start, online, target in zip(old, learner.mixer.parameters(), learner.target_mixer.parameters(), strict=True):
+        torch.testing.assert_close(target, 0.75 * start + 0.25 * online.detach())
+
+
+def test_training_keeps_the_team_value_monotonic() -> None:
+    learner = make_learner(config=LearnerConfig(learning_rate=1e-2))
+    train(learner, range(150))
+    agent_qs = (10 * torch.randn(500, AGENTS)).requires_grad_()
+    (slope,) = torch.autograd.grad(learner.mixer(agent_qs, 3 * torch.randn(500, STATE)).sum(), agent_qs)
+    assert (slope >= 0).all()
+
+
+def test_a_broken_reward_stops_the_update_before_any_parameter_moves() -> None:
+    learner, batch = make_learner(), make_batch(0)
+    before = learner.state_dict()
+    with pytest.raises(RuntimeError, match="non-finite"):
+        learner.update(replace(batch, reward=torch.full_like(batch.reward, torch.nan)))
+    assert all(torch.equal(value, before[name]) for name, value in learner.state_dict().items())
+
+
+def test_wrong_settings_are_named() -> None:
+    with pytest.raises(ValueError, match=r"LearnerConfig\.gamma is 1\.5; valid is 0 to 1"):
+        LearnerConfig(gamma=1.5)
+    with pytest.raises(ValueError, match=r"LearnerConfig\.learning_rate is 0\.0"):
+        LearnerConfig(learning_rate=0.0)
+    agent = AgentNetwork(AGENTS, torch.ones(FEATURES), ACTIONS, AgentConfig())
+    with pytest.raises(ValueError, match="state_scale"):
+        QLearner(agent, VDNMixer(), torch.tensor([0.0]), LearnerConfig())

@@ -1,0 +1,301 @@
+import csv
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from policies.agent import AgentConfig
+from policies.checkpoint import load_checkpoint
+from policies.collector import Episode
+from policies.config import RolloutConfig, TrainConfig, config_from_dict
+from policies.environments import EnvSource
+from policies.learner import LearnerConfig
+from policies.metrics import episode_figures
+from policies.run_folder import load_agent, load_run
+from policies.train import train
+from sim.errors import InputError
+from sim.scene import SceneConfig
+
+TINY = "tests.policies.tiny_envs"
+WALL_CLOCK = ("seconds", "steps_per_second", "updates_per_second")
+# 4 x 8 = 32 env steps an iteration; updates begin after the fifth iteration at the latest.
+ROLLOUT = RolloutConfig(
+    envs=4, sequence=8, epsilon_steps=1500, validation_episodes=6, validation_share=0.1, worker=False
+)
+
+
+def config(**changes: Any) -> TrainConfig:
+    base = TrainConfig(
+        env=f"{TINY}:Guess",
+        steps=640,
+        batch=16,
+        updates=2,
+        replay=500,
+        warmup=20,
+        log_every=4,
+        agent=AgentConfig(hidden=16),
+        learner=LearnerConfig(learning_rate=3e-3),
+        rollout=ROLLOUT,
+    )
+    return dataclasses.replace(base, **changes)
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if k not in WALL_CLOCK} for row in csv.DictReader(file)]
+
+
+def assert_same_run(one: Path, two: Path) -> None:
+    assert rows(one) == rows(two)
+    for which in ("newest", "best"):
+        a, b = (load_checkpoint(run / "checkpoints", which) for run in (one, two))
+        assert a.tensors.keys() == b.tensors.keys()
+        assert all(torch.equal(a.tensors[name], b.tensors[name]) for name in a.tensors)
+        assert a.info.random == b.info.random
+
+
+@pytest.mark.parametrize("algo", ["qmix", "vdn", "iql"])
+def test_every_algorithm_learns_to_say_what_it_sees(tmp_path, algo: str):
+    result = train(config(algo=algo, steps=2000), tmp_path)
+    assert (result.steps, result.interrupted) == (2016, False)  # 63 iterations of 32
+    # A step brings the mean of the two agents' rewards: 4 at best, 2 by chance.
+    assert result.best_return == 4.0
+    agent, info = load_agent(load_run(tmp_path))
+    assert (info.algo, info.validation["return"]) == (algo, 4.0)
+    q, _ = agent(torch.tensor([[[[1.0, 0.0], [-1.0, 0.0]]]]), agent.initial_hidden(1))
+    assert q[0, 0].argmax(-1).tolist() == [1, 0]
+
+
+@pytest.mark.slow
+def test_simple_spread_of_mpe2_is_learned(tmp_path):
+    settings = TrainConfig(
+        env="mpe2.simple_spread_v3:parallel_env",
+        steps=12_000,
+        batch=32,
+        updates=8,
+        replay=1000,
+        warmup=64,
+        learner=LearnerConfig(gamma=0.9, learning_rate=1e-3, target_rate=0.02),
+        rollout=RolloutConfig(epsilon_steps=6000, validation_episodes=32, validation_share=0.2, worker=False),
+    )
+    result = train(settings, tmp_path)
+    returns = [float(row["validation_return"]) for row in rows(tmp_path) if row["validation_return"]]
+    # Random agents get about -27; untrained ones, which never change their mind, -25 to -40.
+    assert returns[0] < -24
+    assert result.best_return is not None
+    assert result.best_return > -22.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("agent", [AgentConfig(hidden=16), AgentConfig("gru", 16, shared=False)])
+def test_the_same_seed_is_the_same_run_in_one_process_and_in_two(tmp_path, agent: AgentConfig):
+    worker = dataclasses.replace(ROLLOUT, worker=True)
+    train(config(agent=agent), tmp_path / "one")
+    train(config(agent=agent), tmp_path / "again")
+    train(config(agent=agent, rollout=worker), tmp_path / "two")
+    train(config(agent=agent, seed=1), tmp_path / "other")
+    assert_same_run(tmp_path / "one", tmp_path / "again")
+    assert_same_run(tmp_path / "one", tmp_path / "two")
+    assert rows(tmp_path / "one") != rows(tmp_path / "other")
+    left = [" ".join(child.cmdline()) for child in psutil.Process().children()]
+    assert all("resource_tracker" in command for command in left)
+
+
+def test_a_resumed_run_goes_on_where_it_was_saved(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    before = train(config(), first)
+    with (first / "metrics.csv").open("a") as file:
+        file.write("99,99999,1\r\n")  # a row from after the checkpoint, as a crash leaves it
+    shutil.copytree(first, second)
+    for run in (first, second):
+        result = train(config(steps=1280), run, resume=True)
+    assert result.steps == 1280
+    assert result.updates > before.updates
+    steps = [int(row["steps"]) for row in rows(first)]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 1280
+    assert_same_run(first, second)
+    # The replay is filled up to the warmup before learning goes on: 20 iterations less those that bring 20 sequences.
+    assert before.updates < result.updates < before.updates + 20 * 2
+    assert load_run(first).config.steps == 1280
+
+
+def test_the_time_limit_counts_everything(tmp_path):
+    began = time.monotonic()
+    result = train(config(steps=0, minutes=0.05), tmp_path)  # 3 s; the rest allows for a busy machine
+    assert 1.0 < result.seconds < time.monotonic() - began < 4.5
+    assert result.updates > 0
+
+
+def test_a_run_folder_holds_everything(tmp_path):
+    (tmp_path / "hall.map").write_text("....\n.##.\nS..S\n")
+    scene = SceneConfig(layout=str(tmp_path / "hall.map"), robots=2, time_limit=4.0)
+    settings = config(env="", scene=scene, steps=64, warmup=4)
+    train(settings, tmp_path / "run", solo_throughput=200.0)
+    (tmp_path / "hall.map").unlink()
+    run = load_run(tmp_path / "run")
+    assert run.config == settings
+    assert run.source.parsed_layout().columns == 4
+    agent, info = load_agent(run, "newest")
+    assert (agent.n_agents, info.n_actions, info.steps) == (2, 8, 64)
+    assert {"throughput", "efficiency", "robot_contacts", "rack_contacts"} <= info.validation.keys()
+    board = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    assert [event.step for event in board.Scalars("train/epsilon")] == [int(row["steps"]) for row in rows(run.path)]
+    assert train(dataclasses.replace(settings, steps=128), run.path, resume=True).steps == 128  # without the map file
+
+
+def test_figures_are_per_robot_hour():
+    source = EnvSource(SceneConfig(robots=4))
+    totals = {"deliveries": 10.0, "robot_contacts": 2.0, "rack_contacts": 0.0}
+    episodes = [Episode(1.0, 150, totals), Episode(2.0, 150, {**totals, "deliveries": 14.0})]
+    # 2 episodes x 60 s x 4 robots are 2 / 15 robot-hours; 24 deliveries in them are 180 an hour.
+    figures = episode_figures(episodes, source, 240.0)
+    assert figures == pytest.approx(
+        {"return": 1.5, "length": 150, "throughput": 180, "efficiency": 0.75, "robot_contacts": 30, "rack_contacts": 0}
+    )
+
+
+SCRIPT = f"""
+import sys
+from pathlib import Path
+from policies.config import RolloutConfig
+from policies.train import TrainConfig, train
+if __name__ == "__main__":
+    rollout = RolloutConfig(envs=4, sequence=8, worker=sys.argv[2] == "worker", validation_episodes=4)
+    config = TrainConfig(env="{TINY}:Guess", minutes=5, log_every=4, rollout=rollout)
+    print(train(config, Path(sys.argv[1])).interrupted)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "where"), [(signal.SIGINT, "worker"), (signal.SIGTERM, "here")])
+def test_an_interrupted_run_is_saved_and_goes_on(tmp_path, number: int, where: str):
+    script, run = tmp_path / "script.py", tmp_path / "run"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, str(script), str(run), where]
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()  # the first line of progress
+    while "steps" not in line and line:
+        line = process.stdout.readline()
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, number)  # as a terminal does: to the whole group
+    rest, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, line + rest
+    assert "Traceback" not in rest, rest
+    assert f"go on with: fleetmix train --run {run} --resume" in rest
+    assert rest.strip().endswith("True")
+    psutil.wait_procs(children, timeout=5)
+    assert not any(child.is_running() for child in children)
+    saved = load_checkpoint(run / "checkpoints", "newest").info
+    assert saved.steps > 0
+    more = dataclasses.replace(load_run(run).config, steps=saved.steps + 64, rollout=ROLLOUT)
+    assert train(more, run, resume=True).steps >= saved.steps + 64
+
+
+def test_divergence_stops_with_the_last_good_checkpoint(tmp_path):
+    settings = config(env=f"{TINY}:Poisoned", steps=5000, rollout=dataclasses.replace(ROLLOUT, validation_share=0.5))
+    with pytest.raises(InputError, match=r"diverged after \d+ steps: .* not finite, the last good checkpoint is kept"):
+        train(settings, tmp_path)
+    tensors = load_checkpoint(tmp_path / "checkpoints", "newest").tensors
+    assert all(torch.isfinite(x).all() for x in tensors.values())
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path):
+    train(config(steps=32), tmp_path)
+    with pytest.raises(InputError, match=r"already holds a run; valid is another folder, or --resume"):
+        train(config(steps=32), tmp_path)
+    with pytest.raises(InputError, match=r"steps is 32, but run .* already has 32; valid is more"):
+        train(config(steps=32), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"algo": "vdn"}, ["algo is 'vdn'", "'qmix'"]),
+        ({"agent": AgentConfig("gru", 16)}, ["agent.kind is 'gru'", "'mlp'"]),
+        ({"env": ""}, ["env is ''", f"'{TINY}:Guess'"]),
+        ({"env": f"{TINY}:Uneven"}, [f"env is '{TINY}:Uneven'", f"'{TINY}:Guess'"]),
+    ],
+)
+def test_a_run_is_resumed_as_what_it_is(tmp_path, changes: dict[str, Any], words: list[str]):
+    train(config(steps=32), tmp_path)
+    with pytest.raises(InputError) as error:
+        train(config(steps=64, **changes), tmp_path, resume=True)
+    assert all(word in str(error.value) for word in [*words, "--resume needs the same"]), str(error.value)
+
+
+def test_a_warehouse_run_is_resumed_in_its_scene(tmp_path):
+    scene = SceneConfig("crossing", robots=2, time_limit=2.0)
+    train(config(env="", scene=scene, steps=32), tmp_path)
+    with pytest.raises(InputError, match=r"scene is 'aisle', .*'crossing'"):
+        train(config(env="", scene=dataclasses.replace(scene, layout="aisle")), tmp_path, resume=True)
+    with pytest.raises(InputError, match=r"robots is 3, .*has 2"):
+        train(config(env="", scene=dataclasses.replace(scene, robots=3)), tmp_path, resume=True)
+    (tmp_path / "layout.map").unlink()
+    with pytest.raises(InputError, match=r"layout\.map.* can't be read"):
+        load_run(tmp_path)
+
+
+def test_half_written_run_folders_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere.* does not exist"):
+        train(config(), tmp_path / "nowhere", resume=True)
+    run = tmp_path / "run"
+    train(config(steps=32), run)
+    text = (run / "config.yaml").read_text()
+    for broken, words in ((text[:40], "config.yaml"), ("", "holds no settings"), (text + "speed: 3\n", "speed")):
+        (run / "config.yaml").write_text(broken)
+        with pytest.raises(InputError, match=words):
+            load_run(run)
+    (run / "config.yaml").unlink()
+    with pytest.raises(InputError, match=r"has no config\.yaml"):
+        load_run(run)
+    with pytest.raises(InputError, match="already holds a run"):
+        train(config(steps=32), run)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    train(config(steps=32), tmp_path)
+    text = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(text.replace("hidden: 16", "hidden: 24"))
+    with pytest.raises(InputError, match=r"does not fit its config\.yaml"):
+        load_agent(load_run(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"algo": "ppo"}, "algo is 'ppo'; valid is qmix, vdn, iql"),
+        ({"minutes": float("nan")}, "minutes is nan"),
+        ({"seed": -1}, "seed is -1"),
+        ({"replay": 100}, "replay is 100; valid is at least"),
+        ({"warmup": 5000}, "warmup is 5000"),
+        ({"rollout": {"envs": 0}}, r"rollout\.envs is 0"),
+        ({"rollout": {"epsilon_end": 2.0}}, r"rollout\.epsilon_end is 2\.0"),
+        ({"agent": {"kind": "transformer"}}, "transformer.*mlp, gru"),
+        ({"learner": {"gamma": 1.5}}, r"gamma is 1\.5"),
+        ({"learner": {"speed": 1}}, "learner: setting is 'speed'.*gamma"),
+    ],
+)
+def test_invalid_settings_are_named(values: dict[str, Any], words: str):
+    with pytest.raises(InputError, match=words):
+        config_from_dict(values, "test")
+
+
+def test_epsilon_falls_linearly():
+    settings = RolloutConfig(epsilon_start=1.0, epsilon_end=0.2, epsilon_steps=100)
+    np.testing.assert_allclose([settings.epsilon(s) for s in (0, 25, 100, 1000)], [1.0, 0.8, 0.2, 0.2])
