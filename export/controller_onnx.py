@@ -1,0 +1,268 @@
+"""The controller as an ONNX graph, so that no robot has to write path tracking and collision avoidance a second time.
+
+The same computation as `sim.controller` and `sim.governor`, whose docstrings say why. Here every candidate, every point
+of its arc and every wall is computed at once, for a whole batch, and the first clear candidate is picked at the end. It
+runs in float64 like the original, so that both decide alike. The graph is written node by node: torch's exporter
+rounds scalars to float32.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike
+from onnx import TensorProto, helper, numpy_helper
+
+from sim import governor as g
+from sim.controller import TINY, TRACKING
+from sim.observation import NEIGHBOUR
+from sim.scene import RobotConfig
+
+OPSET = 20
+IR_VERSION = 10
+"""The oldest that holds the opset, so that older runtimes load the file."""
+CANDIDATES = g.BLENDS + 2
+SAMPLES = 1 + len(g.BRAKE_SAMPLES)
+
+
+@dataclass
+class _Graph:
+    """Collects nodes and constants."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def constant(self, value: ArrayLike) -> "_Value":
+        """A constant: whole numbers as int64, others as float64."""
+        array = np.asarray(value)
+        array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float64)
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(array, name))
+        return _Value(self, name)
+
+    def op(self, kind: str, *inputs: "_Value | ArrayLike", outputs: int = 1, **attributes: Any) -> list["_Value"]:
+        """A node; inputs that are no values become constants."""
+        values = [value if isinstance(value, _Value) else self.constant(value) for value in inputs]
+        names = [f"{kind}_{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(kind, [value.name for value in values], names, **attributes))
+        return [_Value(self, name) for name in names]
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A tensor of the graph; arithmetic on it adds nodes."""
+
+    graph: _Graph
+    name: str
+
+    def op(self, kind: str, *others: "_Value | ArrayLike", **attributes: Any) -> "_Value":
+        return self.graph.op(kind, self, *others, **attributes)[0]
+
+    def __add__(self, other: "_Value | ArrayLike") -> "_Value":
+        return self.op("Add", other)
+
+    def __sub__(self, other: "_Value | ArrayLike") -> "_Value":
+        return self.op("Sub", other)
+
+    def __mul__(self, other: "_Value | ArrayLike") -> "_Value":
+        return self.op("Mul", other)
+
+    def __truediv__(self, other: "_Value | ArrayLike") -> "_Value":
+        return self.op("Div", other)
+
+    def __matmul__(self, other: "_Value | ArrayLike") -> "_Value":
+        return self.op("MatMul", other)
+
+    def double(self) -> "_Value":
+        return self.op("Cast", to=TensorProto.DOUBLE)
+
+    def split(self, axis: int, *sizes: int) -> list["_Value"]:
+        return self.graph.op("Split", self, sizes, outputs=len(sizes), axis=axis)
+
+    def clamp(self, low: float, high: float) -> "_Value":
+        return self.op("Clip", low, high)
+
+    def take(self, indices: ArrayLike, axis: int) -> "_Value":
+        return self.op("Gather", indices, axis=axis)
+
+    def sum(self, axis: int) -> "_Value":
+        return self.op("ReduceSum", [axis], keepdims=1)
+
+    def smallest(self, axis: int) -> "_Value":
+        return self.op("ReduceMin", [axis], keepdims=0)
+
+    def join(self, *others: "_Value", axis: int) -> "_Value":
+        return self.op("Concat", *others, axis=axis)
+
+    def where(self, yes: "_Value | ArrayLike", no: "_Value | ArrayLike") -> "_Value":
+        return self.op("Where", yes, no)
+
+
+def _track(maneuver: _Value, waypoint: _Value, config: RobotConfig) -> _Value:
+    """The wanted speed and turn rate [batch, 2]."""
+    scale, angle, steers = TRACKING.T
+    table = np.stack([scale * config.max_speed, np.cos(angle), np.sin(angle), 2 * steers * config.heading_gain], 1)
+    speed, cos, sin, gain = maneuver.graph.constant(table).op("Gather", maneuver, axis=0).split(1, 1, 1, 1, 1)
+    x, y = waypoint.split(1, 1, 1)
+    forward, left = x * cos - y * sin, x * sin + y * cos
+    norm = (x * x + y * y).op("Sqrt")
+    cos_error = (forward / norm.op("Max", 1e-9)).op("Relu")
+    half = (left + TINY) / (norm + forward).op("Max", TINY)
+    # onnxruntime has no float64 arc tangent.
+    error = half.op("Cast", to=TensorProto.FLOAT).op("Atan").double()
+    w = (gain * error).clamp(-config.max_turn_rate, config.max_turn_rate)
+    return (speed * cos_error * cos_error).join(w, axis=1)
+
+
+def _candidates(velocity: _Value, wanted: _Value, config: RobotConfig, period: float) -> tuple[_Value, _Value]:
+    """The commands [batch, 2, candidates], and where the centre is on their arcs [batch, 2, candidates * samples]."""
+    limits = np.array([config.max_acceleration, config.max_turn_acceleration]) * period
+    change = (wanted - velocity).op("Max", -limits).op("Min", limits)
+    brake = velocity.op("Max", -limits).op("Min", limits) * [-1.0, 0.0]
+    shares = np.maximum(0.0, 1.0 - np.arange(CANDIDATES) / g.BLENDS)
+    turns = (np.arange(CANDIDATES) <= g.BLENDS).astype(float)
+    change = change.op("Unsqueeze", [2]) * np.stack([shares, turns]) + brake.op("Unsqueeze", [2]) * (1.0 - shares)
+    commands = velocity.op("Unsqueeze", [2]) + change
+
+    # Length and heading after the period, then while braking.
+    acceleration = np.array([[config.max_acceleration], [config.max_turn_acceleration]])
+    first = commands * period - change * change.op("Abs") * (0.5 / acceleration)
+    braking = commands.take([0], 1).op("Abs") * (1.0 / config.max_acceleration)
+    ends = np.array([0.0, *g.BRAKE_SAMPLES])
+    middles = (ends[1:] + ends[:-1]) / 2
+    in_period = np.array([[1.0, 0.0, 0.0, 0.0, 0.0], [0.5, 1.0, 1.0, 1.0, 1.0]])[:, None]
+    in_braking = np.array([[0.0, *np.diff(ends) * (1.0 - middles)], [0.0, *middles]])[:, None]
+    steps = first.op("Unsqueeze", [3]) * in_period + (commands * braking).op("Unsqueeze", [3]) * in_braking
+    lengths, headings = steps.split(1, 1, 1)
+    arcs = headings.op("Cos").join(headings.op("Sin"), axis=1) * lengths @ np.triu(np.ones((SAMPLES, SAMPLES)))
+    return commands, arcs.op("Reshape", [0, 2, CANDIDATES * SAMPLES])
+
+
+def _walls(ranges: _Value, config: RobotConfig) -> tuple[_Value, _Value]:
+    """The starts and extents of the walls [batch, 2, walls], from ranges [batch, 1, rays]; no wall starts far away."""
+    rays = config.lidar_rays
+    step = 2 * math.pi / rays
+    angles = np.arange(rays) * step
+    after, before = np.roll(np.arange(rays), -1), np.roll(np.arange(rays), 1)
+    gap = 2 * (config.radius + config.safety_margin)
+
+    hit = ranges.op("Less", config.lidar_range - g.ROUNDING)
+    square = ranges * ranges
+    apart = square + square.take(after, 2) - ranges * ranges.take(after, 2) * (2 * math.cos(step))
+    joined = hit.op("And", hit.take(after, 2)).op("And", apart.op("Less", gap * gap))
+    weight = joined.double()
+
+    inverse = ranges.op("Max", 1e-3).op("Reciprocal")
+    eye = np.eye(rays)
+    bend = (inverse @ (2 * math.cos(step) * eye - eye[after] - eye[before])).op("Relu")
+    recedes, emerges = bend * weight.take(before, 2), (bend * weight).take(after, 2)
+    share = (recedes * emerges).op("Greater", 0.0).where(emerges / (recedes + emerges), 0.5) * step
+    left, right = (share * -1.0 + step).op("Sin"), share.op("Sin")
+    knee = inverse * left + inverse.take(after, 2) * right + (emerges * left).op("Max", recedes * right)
+    angle = share + angles
+    knees = angle.op("Cos").join(angle.op("Sin"), axis=1) * math.sin(step) / knee
+
+    hits = ranges * np.stack([np.cos(angles), np.sin(angles)])
+    bends = joined.op("Or", recedes.op("Greater", 0.0))
+    starts = hits.join(knees, axis=2)
+    extents = bends.where(knees, hits).join(hits.take(after, 2), axis=2) - starts
+    exists = hit.join(joined.op("Or", emerges.op("Greater", 0.0)), axis=2)
+    return exists.where(starts, g.FAR), extents
+
+
+def _spare_to_walls(ranges: _Value, commands: _Value, points: _Value, config: RobotConfig) -> _Value:
+    """What each candidate can spare towards the walls [batch, candidates]."""
+    starts, extents = _walls(ranges.op("Unsqueeze", [1]), config)
+    points = points.op("Pad", [0, 0, 1, 0, 0, 0], 0.0)  # the first point is where the robot is
+    rows = points.op("Transpose", perm=[0, 2, 1])
+    square = (extents * extents).sum(1)
+    scaled = extents / square.op("Max", 1e-12)
+    # |s + t e - p|^2 = |p|^2 - 2 p.s + |s|^2 + t (t - 2 u) |e|^2, where u = (p - s).e / |e|^2 and t = u cut to 0..1.
+    u = rows @ scaled - (starts * scaled).sum(1)
+    t = u.clamp(0.0, 1.0)
+    distance = rows @ (starts * -2.0) + (starts * starts).sum(1) + t * (t - (u + u)) * square
+    distance = (distance.smallest(2) + (points * points).sum(1).op("Squeeze", [1])).op("Relu").op("Sqrt")
+    nearest, distance = distance.split(1, 1, CANDIDATES * SAMPLES)
+    speed = commands.take([0], 1).op("Squeeze", [1]).op("Abs")
+    creep = (speed * (-1.0 / g.CREEP_SPEED) + 1.0).op("Relu") * (g.CREEP_MARGIN - 1.0) + 1.0
+    keep = (creep * config.safety_margin + config.radius).op("Min", nearest - g.ROUNDING)
+    return distance.op("Reshape", [0, CANDIDATES, SAMPLES]).smallest(2) - keep
+
+
+def _spare_to_robots(neighbours: _Value, velocity: _Value, points: _Value, config: RobotConfig) -> _Value:
+    """What each candidate can spare towards the half-planes [batch, candidates]."""
+    k = neighbours.graph.constant([0, -1, 4, 2])
+    present, start, direction, speed, _ = neighbours.split(2, 1, 2, 2, 1, len(NEIGHBOUR) - 6)
+    theirs = direction * (speed * speed.op("Abs") * (0.5 / config.max_acceleration))
+    zero = start * 0.0
+    braking = velocity * velocity.op("Abs") * [0.5 / config.max_acceleration, 0.0]
+    mine = zero + braking.op("Unsqueeze", [1])
+    # Each end of both lines, and the line that it is measured from [batch, neighbours, 4, 2].
+    ends = zero.join(mine, start, start + theirs, axis=2).op("Reshape", k)
+    lines = start.join(start, zero, zero, axis=2).op("Reshape", k)
+    extents = theirs.join(theirs, mine, mine, axis=2).op("Reshape", k)
+    offset = ends - lines
+    along = ((offset * extents).sum(3) / (extents * extents).sum(3).op("Max", 1e-12)).clamp(0.0, 1.0)
+    offset = along * extents - offset
+    distance = (offset * offset).sum(3).op("Sqrt")
+    best = distance.op("ArgMin", axis=2, keepdims=1)
+    pick = best.join(best, axis=3)
+    offset, end = offset.op("GatherElements", pick, axis=2), ends.op("GatherElements", pick, axis=2)
+    sign = neighbours.graph.constant([1.0, 1.0, -1.0, -1.0]).op("Gather", best)
+    length = (offset * offset).sum(3).op("Sqrt").op("Max", 1e-9)
+    normal = offset * sign / length
+    bound = (normal * (end + offset * 0.5)).sum(3) - (config.radius + 0.5 * config.safety_margin)
+    bound = present.op("Greater", 0.5).where(bound.op("Max", g.ROUNDING).op("Squeeze", [3]), g.FAR)
+    spare = (bound - normal.op("Squeeze", [2]) @ points).smallest(1)
+    return spare.op("Reshape", [0, CANDIDATES, SAMPLES]).smallest(2)
+
+
+def _pick(commands: _Value, spare: _Value) -> _Value:
+    """The first clear candidate, blended with the one before it [batch, 2]; the last one if none is clear."""
+    before = [0, *range(CANDIDATES - 1)]
+    clear = spare.op("Relu")
+    blend = (clear / (clear - spare.take(before, 1)).op("Max", 1e-12)).op("Unsqueeze", [1])
+    blended = commands + blend * (commands.take(before, 2) - commands)
+    ok = spare.op("GreaterOrEqual", 0.0).double().op("Max", [0.0] * (CANDIDATES - 1) + [1.0])
+    first = ok.op("ArgMax", axis=1, keepdims=1).op("Unsqueeze", [1])
+    return blended.op("GatherElements", first.join(first, axis=1), axis=2).op("Squeeze", [2])
+
+
+def _typed(name: str, kind: int, *shape: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, ["batch", *shape])
+
+
+def build_controller(config: RobotConfig, control_period: float, neighbours: int) -> onnx.ModelProto:
+    """The controller, governor included, as an ONNX model with a dynamic batch dimension.
+
+    Args:
+        config: the robot; its figures become constants of the graph.
+        control_period: time between two commands [s].
+        neighbours: how many broadcasts the robot observes.
+
+    Returns:
+        Inputs maneuver int64 [batch], lidar [batch, rays], waypoint [batch, 2], velocity [batch, 2] and neighbours
+        [batch, neighbours, 9]; output command [batch, 2]: speed [m/s], turn rate [rad/s]. All float32 but the maneuver.
+    """
+    graph = _Graph()
+    inputs = [
+        _typed("maneuver", TensorProto.INT64),
+        _typed("lidar", TensorProto.FLOAT, config.lidar_rays),
+        _typed("waypoint", TensorProto.FLOAT, 2),
+        _typed("velocity", TensorProto.FLOAT, 2),
+        _typed("neighbours", TensorProto.FLOAT, neighbours, len(NEIGHBOUR)),
+    ]
+    lidar, waypoint, velocity, others = (_Value(graph, value.name).double() for value in inputs[1:])
+    wanted = _track(_Value(graph, "maneuver"), waypoint, config)
+    commands, points = _candidates(velocity, wanted, config, control_period)
+    spare = _spare_to_walls(lidar, commands, points, config)
+    if neighbours:
+        spare = spare.op("Min", _spare_to_robots(others, velocity, points, config))
+    command = _pick(commands, spare.op("Min", g.ENOUGH))
+    graph.nodes.append(helper.make_node("Cast", [command.name], ["command"], to=TensorProto.FLOAT))
+    outputs = [_typed("command", TensorProto.FLOAT, 2)]
+    proto = helper.make_graph(graph.nodes, "controller", inputs, outputs, graph.constants)
+    opset = [helper.make_opsetid("", OPSET)]
+    return helper.make_model(proto, opset_imports=opset, ir_version=IR_VERSION, producer_name="fleetmix")

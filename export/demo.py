@@ -1,0 +1,64 @@
+"""The whole path in one go: train, evaluate, export, verify, drive, and show it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from export.drive import OnnxFleet
+from export.pictures import film, plot_learning_curve
+from export.pipeline import export_run, verify_run
+from policies.config import TrainConfig
+from policies.evaluate import GreedyPolicy, Row, as_json, evaluate_fleet, solo_throughput
+from policies.files import write_atomically
+from policies.planners import AlwaysGo
+from policies.run_folder import EVALUATION, load_agent, load_run
+from policies.train import train
+from sim.layout import load_layout
+
+FILM_SEED = 0
+
+
+def demo(config: TrainConfig, folder: Path, episodes: int, seed: int, say: Callable[[str], None]) -> list[Row]:
+    """Trains a fleet and takes it all the way to ONNX.
+
+    Args:
+        config: the training.
+        folder: the run folder; everything goes there.
+        episodes: how many to evaluate each policy in.
+        seed: of the first of them.
+        say: prints a line for the person who waits.
+
+    Returns:
+        The table's rows: always-go, the policy in torch, the same from ONNX, and the solo bound.
+
+    Raises:
+        InputError: as `train`; VerifyError: the exported files do something else than the trained network.
+    """
+    say(f"1/5 train: {config.algo} on {config.scene.layout}, {config.scene.robots} robots, into {folder}")
+    train(config, folder, solo_throughput=solo_throughput(config.scene, load_layout(config.scene.layout)))
+    run = load_run(folder)
+    scene, layout = run.config.scene, run.source.parsed_layout()
+    agent, _ = load_agent(run)
+
+    say(f"2/5 evaluate: {episodes} greedy episodes")
+    name = config.algo.upper()
+    greedy = GreedyPolicy(agent, f"{name}, torch")
+    rows = evaluate_fleet([greedy], scene, layout, episodes, seed)
+    write_atomically(run.path / EVALUATION, as_json(rows).encode())
+
+    say("3/5 export: one ONNX file a robot")
+    bundle = export_run(run, folder / "bundle").path
+
+    say("4/5 verify: torch and onnxruntime side by side")
+    say(str(verify_run(run, bundle)))
+
+    say("5/5 drive: every robot with its own ONNX files")
+    fleet = OnnxFleet(bundle, scene.robots, f"{name}, ONNX")
+    driven = evaluate_fleet([fleet], scene, layout, episodes, seed, fleet.control)
+    rows.insert(2, driven[1])
+    write_atomically(folder / "table.json", as_json(rows).encode())
+
+    plot_learning_curve(folder / "metrics.csv", rows, folder / "learning_curve.png")
+    shown = [(AlwaysGo(), None), (fleet, fleet.control)]
+    film(shown, replace(scene, drive="velocity"), layout, FILM_SEED, folder / "fleet.gif")
+    return rows

@@ -1,0 +1,232 @@
+"""Holds exported networks against what they were made from: the same maneuver at every step of whole episodes.
+
+The other side is the trained network in torch. Without its run it is ONNX's own reference implementation, which tells
+whether a file runs right, but not whether it holds the network that was trained.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
+
+from export.runtime import OnnxPolicy, open_model
+from policies.agent import AgentNetwork
+from policies.environments import UNBOUNDED, TeamEnv
+from sim.env import WarehouseEnv
+
+TOLERANCE = 1e-4
+"""Largest difference of two Q values, of memories, and of commands [m/s, rad/s]."""
+TIE = 1e-5
+"""Maneuvers whose Q values differ by no more are both right."""
+
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Decide = Callable[[Array, Mask], NDArray[np.int64]]
+"""Maneuvers [robots] from observations [robots, features] and masks [robots, actions]."""
+
+
+class VerifyError(Exception):
+    """An exported file does something else than what it was made from; the message names where, and both values."""
+
+
+@dataclass
+class Tally:
+    """How well everything agreed that was compared so far."""
+
+    decisions: int = 0
+    """Decisions of one robot each."""
+    ties: int = 0
+    """Decisions that differ, between maneuvers of equal value."""
+    q_difference: float = 0.0
+    """Largest difference of two Q values or memories."""
+
+
+class Oracle(Protocol):
+    """What the files are held against."""
+
+    name: str
+
+    def values(self, robot: int, observation: Array, mask: Mask, hidden: Array) -> tuple[Array, Array]:
+        """Q values [batch, actions] and next memory [batch, hidden] of a robot that observes [batch, features]."""
+
+
+class TorchOracle:
+    """The trained network, robot by robot."""
+
+    name = "torch"
+
+    def __init__(self, agent: AgentNetwork) -> None:
+        self._robots = [agent.single(i).eval() for i in range(agent.n_agents)]
+
+    @torch.no_grad()
+    def values(self, robot: int, observation: Array, mask: Mask, hidden: Array) -> tuple[Array, Array]:
+        """As `Oracle.values`."""
+        network = self._robots[robot]
+        q, after = network(torch.from_numpy(observation)[:, None, None], torch.from_numpy(hidden)[:, None])
+        return q[:, 0, 0].numpy(), after[:, 0].numpy()
+
+
+class ReferenceOracle:
+    """The files themselves, run by the reference implementation of the ONNX operators."""
+
+    name = "onnx.reference"
+
+    def __init__(self, models: Sequence[onnx.ModelProto]) -> None:
+        self._robots = [ReferenceEvaluator(model) for model in models]
+
+    def values(self, robot: int, observation: Array, mask: Mask, hidden: Array) -> tuple[Array, Array]:
+        """As `Oracle.values`."""
+        memory = {"hidden_in": hidden} if hidden.size else {}
+        feeds = {"observation": observation, "action_mask": mask, **memory}
+        _, q, *after = cast(list[Array], self._robots[robot].run(None, feeds))
+        return q, after[0] if after else hidden
+
+
+def compare_random(path: Path, robot: int, oracle: Oracle, samples: int, tally: Tally) -> None:
+    """Compares one file on random observations, masks and memories, drawn from all over their ranges.
+
+    Raises:
+        VerifyError: they differ.
+    """
+    session, metadata = open_model(path, None, "policy")
+    rng = np.random.default_rng(robot)
+    spec = metadata.observation
+    low = np.where(spec.low < -UNBOUNDED, -10.0, spec.low)
+    high = np.where(spec.high > UNBOUNDED, 10.0, spec.high)
+    hidden_size = next((i.shape[-1] for i in session.get_inputs() if i.name == "hidden_in"), 0)
+    observation = rng.uniform(low, high, (samples, spec.size)).astype(np.float32)
+    mask = rng.random((samples, len(metadata.actions))) < 0.7
+    mask[~mask.any(axis=1)] = True
+    hidden = rng.uniform(-1.0, 1.0, (samples, hidden_size)).astype(np.float32)
+    memory = {"hidden_in": hidden} if hidden_size else {}
+    result = session.run(None, {"observation": observation, "action_mask": mask, **memory})
+    q, after = oracle.values(robot, observation, mask, hidden)
+    compare = Comparison(path.name, metadata.actions, oracle.name, tally)
+
+    def where(row: int) -> str:
+        return f"random observation {row}, robot {robot}"
+
+    if hidden_size:
+        compare.numbers("hidden_out", result[2], after, where)
+    compare.decisions(result[0], result[1], q, mask, where)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Compares the results of one file with the oracle's."""
+
+    file: str
+    actions: tuple[str, ...]
+    oracle: str
+    tally: Tally
+
+    def numbers(self, name: str, found: Array, expected: Array, where: Callable[[int], str]) -> None:
+        """Compares [batch, elements]; raises VerifyError at the first row that differs by more than the tolerance."""
+        difference = np.abs(found - expected)
+        wrong = ~(difference <= TOLERANCE)  # true for NaN too
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            element = f"{name}[{self.actions[column] if name == 'q_values' else column}]"
+            raise VerifyError(
+                f"{self.file}: {element} differs at {where(int(row))}: {self.oracle} gives {expected[row, column]}, "
+                f"onnxruntime {found[row, column]}; at most {TOLERANCE} apart is valid"
+            )
+        self.tally.q_difference = max(self.tally.q_difference, float(difference.max(initial=0.0)))
+
+    def decisions(
+        self, maneuvers: NDArray[np.int64], q: Array, expected: Array, mask: Mask, where: Callable[[int], str]
+    ) -> NDArray[np.int64]:
+        """Compares Q values [batch, actions] and maneuvers [batch]; returns the expected maneuvers [batch].
+
+        Raises:
+            VerifyError: Q values or maneuvers differ.
+        """
+        self.numbers("q_values", q, expected, where)
+        allowed = np.where(mask, expected, -np.inf)
+        best: NDArray[np.int64] = allowed.argmax(axis=1)
+        rows = np.arange(len(best))
+        differs = best != maneuvers
+        gap = allowed[rows, best] - allowed[rows, maneuvers]
+        wrong = np.flatnonzero(differs & ~(gap <= TIE))
+        if len(wrong):
+            i = int(wrong[0])
+            raise VerifyError(
+                f"{self.file}: maneuver differs at {where(i)}: {self.oracle} chooses {self.actions[best[i]]} "
+                f"({expected[i, best[i]]}), onnxruntime {self.actions[maneuvers[i]]} ({expected[i, maneuvers[i]]})"
+            )
+        self.tally.decisions += len(best)
+        self.tally.ties += int(differs.sum())
+        return best
+
+
+class SideBySide:
+    """Every robot's file beside the oracle, each with its own memory, over whole episodes.
+
+    Args:
+        paths: the file of each robot.
+        oracle: what they are held against; its maneuvers are the ones that are driven.
+        tally: where the result goes.
+    """
+
+    def __init__(self, paths: Sequence[Path], oracle: Oracle, tally: Tally) -> None:
+        self._policies = [OnnxPolicy(path) for path in paths]
+        self._oracle = oracle
+        pairs = zip(paths, self._policies, strict=True)
+        self._compare = [Comparison(path.name, policy.actions, oracle.name, tally) for path, policy in pairs]
+        self._episode, self._step = 0, 0
+        self._hidden = [np.zeros((1, 0), np.float32)] * len(paths)
+
+    def begin(self, episode: int) -> None:
+        """Forgets what was seen."""
+        self._episode, self._step = episode, 0
+        for i, policy in enumerate(self._policies):
+            policy.reset()
+            self._hidden[i] = np.zeros((1, policy.hidden_size), np.float32)
+
+    def decide(self, observations: Array, mask: Mask) -> NDArray[np.int64]:
+        """One decision of every robot, compared.
+
+        Raises:
+            VerifyError: a file decides otherwise than the oracle.
+        """
+        chosen = np.zeros(len(self._policies), np.int64)
+        for i, policy in enumerate(self._policies):
+            own, allowed = observations[i].copy(), mask[i].copy()
+            action = policy.act(own, allowed)
+            q, self._hidden[i] = self._oracle.values(i, own[None], allowed[None], self._hidden[i])
+            maneuver, where = np.array([action.maneuver]), partial(self._where, i)
+            chosen[i] = self._compare[i].decisions(maneuver, action.q_values[None], q, allowed[None], where)[0]
+        self._step += 1
+        return chosen
+
+    def _where(self, robot: int, _row: int) -> str:
+        return f"episode {self._episode}, step {self._step}, robot {robot}"
+
+
+def warehouse_episode(env: WarehouseEnv, seed: int, decide: Decide) -> None:
+    """One episode in the warehouse, in which every maneuver is always allowed."""
+    observations, _ = env.reset(seed)
+    robots = env.possible_agents
+    everything = np.ones((len(robots), env.action_space(robots[0]).n), np.bool_)
+    while env.agents:
+        maneuvers = decide(np.stack([observations[robot] for robot in robots]), everything)
+        observations, _, _, _, _ = env.step(dict(zip(robots, maneuvers.tolist(), strict=True)))
+
+
+def team_episode(env: TeamEnv, seed: int, decide: Decide) -> None:
+    """One episode in another environment."""
+    team = env.team
+    observations = np.zeros((len(team.agents), team.features), np.float32)
+    state = np.zeros(len(team.state_scale), np.float32)
+    mask = np.zeros((len(team.agents), team.n_actions), np.bool_)
+    env.reset(seed, observations, state, mask)
+    over = False
+    while not over:
+        _, _, over = env.step(decide(observations, mask).tolist(), observations, state, mask)

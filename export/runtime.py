@@ -1,0 +1,197 @@
+"""A robot's own policy and controller, run from ONNX files with numpy and onnxruntime alone.
+
+The files describe their own observation, so a robot needs no copy of the training code, and nothing that doesn't fit
+the description reaches the network: what is missing, of another shape or type, NaN, infinite or out of range is refused
+by name. `sim.observation.write_observation` saturates what it packs, so a packed observation is never out of range.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from export.bundle import METADATA_KEY, PolicyMetadata, Role, read_metadata, read_pinned
+from export.guard import Observation, ObservationGuard
+from export.onnx_bytes import check_onnx_bytes
+from sim.errors import InputError
+
+CONTROLLER_FIELDS = ("lidar", "waypoint", "velocity", "neighbours")
+
+
+class Action(NamedTuple):
+    """What the policy decided."""
+
+    maneuver: int
+    """Number of the maneuver."""
+    name: str
+    """Name of the maneuver."""
+    q_values: NDArray[np.float32]
+    """Value of each maneuver [actions], masked or not."""
+
+
+class OnnxPolicy:
+    """One robot's policy. It remembers from decision to decision: call `reset` when an episode or mission starts.
+
+    Args:
+        path: the robot's ONNX file; a manifest.json beside it must list it with the same hash.
+        sha256: the hash that its bytes must have, in hexadecimal.
+
+    Raises:
+        InputError: the file is missing, cut short, changed, not self-contained, or no policy that this release reads.
+    """
+
+    def __init__(self, path: str | Path, sha256: str | None = None) -> None:
+        self._source = str(path)
+        self._session, self.metadata = open_model(Path(path), sha256, "policy")
+        self.spec, self.actions = self.metadata.observation, self.metadata.actions
+        self.decision_period, self.control_period = self.metadata.decision_period, self.metadata.control_period
+        inputs = {i.name: i.shape for i in self._session.get_inputs()}
+        outputs = {o.name: o.shape for o in self._session.get_outputs()}
+        self._recurrent = "hidden_in" in inputs
+        self.hidden_size: int = inputs.get("hidden_in", [None, 0])[-1]
+        memory = {"hidden_in": self.hidden_size} if self._recurrent else {}
+        _require_ports(
+            inputs, {"observation": self.spec.size, "action_mask": len(self.actions), **memory}, self._source
+        )
+        after = {"hidden_out": self.hidden_size} if self._recurrent else {}
+        _require_ports(outputs, {"maneuver": None, "q_values": len(self.actions), **after}, self._source)
+        self._outputs = ["maneuver", "q_values", *after]
+        self._guard = ObservationGuard(self.spec)
+        self._everything = np.ones((1, len(self.actions)), np.bool_)
+        self._start = np.zeros((1, self.hidden_size), np.float32)
+        self._finite = np.empty((1, len(self.actions)), np.bool_)
+        self._feeds: dict[str, NDArray[Any]] = {}
+        middle = np.clip(np.zeros(self.spec.size, np.float32), self._guard.low, self._guard.high)
+        for _ in range(2):  # the first call allocates
+            self.reset()
+            self.act(middle)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets what was seen before."""
+        self._feeds = {"hidden_in": self._start} if self._recurrent else {}
+
+    def act(self, observation: Observation, action_mask: NDArray[np.bool_] | None = None) -> Action:
+        """The greedy maneuver for what this robot observes.
+
+        Args:
+            observation: float32 [size] in the order of `spec`, or a mapping with every field of it; SI units.
+            action_mask: bool [actions], which maneuvers are allowed; all by default. Among equal values the first wins.
+
+        Raises:
+            InputError: the observation or the mask doesn't fit the schema, names the field and element; or the file's
+                network gives a value that is not finite. The memory stays as it was.
+        """
+        feeds = self._feeds
+        feeds["observation"] = self._guard.check(observation).reshape(1, -1)
+        feeds["action_mask"] = self._everything if action_mask is None else self._check_mask(action_mask)
+        result = self._session.run(self._outputs, feeds)
+        q = result[1]
+        if np.count_nonzero(np.isfinite(q, self._finite)) != q.size:
+            raise InputError(f"{self._source}: its network gives q_values {q[0].tolist()}; valid are finite numbers")
+        if self._recurrent:
+            feeds["hidden_in"] = result[2]
+        maneuver = int(result[0][0])
+        return Action(maneuver, self.actions[maneuver], q[0])
+
+    def _check_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        expected = (len(self.actions),)
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != expected:
+            found = f"{mask.dtype} {list(mask.shape)}" if isinstance(mask, np.ndarray) else type(mask).__name__
+            raise InputError(f"action_mask is {found}; valid is bool {list(expected)}")
+        if not mask.any():
+            raise InputError("action_mask allows no maneuver; valid is at least one")
+        return mask.reshape(1, -1)
+
+
+class OnnxController:
+    """The controller with its collision governor: from a maneuver and the robot's own sensors to (v, w).
+
+    Args:
+        path: the bundle's controller.onnx; a manifest.json beside it must list it with the same hash.
+        sha256: the hash that its bytes must have, in hexadecimal.
+
+    Raises:
+        InputError: as for `OnnxPolicy`.
+    """
+
+    def __init__(self, path: str | Path, sha256: str | None = None) -> None:
+        self._source = str(path)
+        self._session, self.metadata = open_model(Path(path), sha256, "controller")
+        self.spec, self.actions = self.metadata.observation, self.metadata.actions
+        self.control_period = self.metadata.control_period
+        missing = [name for name in CONTROLLER_FIELDS if name not in self.spec.offsets]
+        if missing:
+            raise InputError(f"{self._source}: its observation schema has no field {', '.join(missing)}")
+        inputs = {i.name: i.shape for i in self._session.get_inputs()}
+        sizes: dict[str, int | None] = {f.name: f.shape[-1] for f in self.spec.fields if f.name in CONTROLLER_FIELDS}
+        _require_ports(inputs, {"maneuver": None, **sizes}, self._source)
+        _require_ports({o.name: o.shape for o in self._session.get_outputs()}, {"command": 2}, self._source)
+        self._guard = ObservationGuard(self.spec)
+        self._parts = [
+            (f.name, self.spec.slice(f.name), (1, *f.shape)) for f in self.spec.fields if f.name in CONTROLLER_FIELDS
+        ]
+        self.command(0, np.clip(np.zeros(self.spec.size, np.float32), self._guard.low, self._guard.high))
+
+    def command(self, maneuver: int, observation: Observation) -> tuple[float, float]:
+        """The command for the next control period: forward speed v [m/s] and turn rate w [rad/s].
+
+        Args:
+            maneuver: 0 to len(actions) - 1.
+            observation: as for `OnnxPolicy.act`, read at this control period.
+
+        Raises:
+            InputError: the maneuver or the observation doesn't fit the schema, or the command is not finite.
+        """
+        if not 0 <= maneuver < len(self.actions):
+            raise InputError(f"maneuver is {maneuver}; valid is 0 to {len(self.actions) - 1}")
+        vector = self._guard.check(observation)
+        feeds = {name: vector[part].reshape(shape) for name, part, shape in self._parts}
+        command = self._session.run(None, {**feeds, "maneuver": np.array([maneuver], np.int64)})[0]
+        v, w = float(command[0, 0]), float(command[0, 1])
+        if not (math.isfinite(v) and math.isfinite(w)):
+            raise InputError(f"{self._source}: it commands ({v}, {w}); valid are finite numbers")
+        return v, w
+
+
+def open_model(path: Path, sha256: str | None, role: Role) -> tuple[ort.InferenceSession, PolicyMetadata]:
+    """A session of one thread for a file of that role, and the file's metadata.
+
+    Raises:
+        InputError: as for `OnnxPolicy`.
+    """
+    data = read_pinned(path, sha256)
+    check_onnx_bytes(data, str(path))
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 4  # what matters is raised
+    for pool in ("intra_op", "inter_op"):
+        options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
+    try:
+        session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no base class of its own
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: onnxruntime {ort.__version__} can't load it ({reason})") from error
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise InputError(
+            f"{path}: it has no {METADATA_KEY!r} metadata, so its observation is unknown; export it with fleetmix"
+        )
+    metadata = read_metadata(text, str(path))
+    if metadata.role != role:
+        raise InputError(f"{path}: it is a {metadata.role}; needed is a {role}")
+    return session, metadata
+
+
+def _require_ports(found: Mapping[str, list[Any]], expected: Mapping[str, int | None], source: str) -> None:
+    """The inputs or outputs of a graph must be `expected`: name and last dimension, none for a number an item."""
+    sizes = {name: shape[-1] if len(shape) > 1 else None for name, shape in found.items()}
+    if sizes != dict(expected):
+        raise InputError(
+            f"{source}: its graph has {sizes}; its metadata asks for {dict(expected)} (name: last dimension)"
+        )

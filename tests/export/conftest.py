@@ -1,0 +1,56 @@
+"""Bundles of untrained networks, made once: the export does not care what a network has learned."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from export.bundle import PolicyMetadata
+from export.bundle_writer import write_bundle
+from export.metadata import Training, warehouse_metadata
+from policies.agent import AgentConfig, AgentNetwork
+from sim.layout import load_layout
+from sim.observation import MANEUVERS, observation_spec
+from sim.scene import SceneConfig
+
+SCENE = SceneConfig(layout="crossing", robots=2, time_limit=20.0)
+
+
+def make_agent(config: AgentConfig, scene: SceneConfig = SCENE, seed: int = 1) -> AgentNetwork:
+    """A network whose maneuvers change with what it sees: every parameter is random."""
+    torch.manual_seed(seed)
+    scale = torch.from_numpy(observation_spec(scene.robot).scale)
+    agent = AgentNetwork(scene.robots, scale, len(MANEUVERS), config)
+    for parameter in agent.parameters():
+        parameter.data.add_(0.1 * torch.randn_like(parameter))
+    return agent.eval()
+
+
+def make_metadata(config: AgentConfig, scene: SceneConfig = SCENE) -> PolicyMetadata:
+    """What its files say."""
+    training = Training("qmix", 123_456, 7, {"throughput": 0.1 + 0.2})
+    return warehouse_metadata(scene, load_layout(scene.layout).text(), config, training)
+
+
+MLP = AgentConfig("mlp", hidden=32)
+GRU = AgentConfig("gru", hidden=24, shared=False)
+
+
+@pytest.fixture(scope="session")
+def mlp_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two robots with shared parameters; tests must not change it."""
+    return write_bundle(make_agent(MLP), make_metadata(MLP), tmp_path_factory.mktemp("mlp") / "bundle", 2).path
+
+
+@pytest.fixture(scope="session")
+def gru_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two robots with a memory and parameters of their own; tests must not change it."""
+    return write_bundle(make_agent(GRU), make_metadata(GRU), tmp_path_factory.mktemp("gru") / "bundle", 2).path
+
+
+@pytest.fixture(params=["mlp", "gru"])
+def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of either bundle."""
+    source: Path = request.getfixturevalue(f"{request.param}_bundle")
+    return Path(shutil.copytree(source, tmp_path / "bundle"))
