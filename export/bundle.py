@@ -82,7 +82,16 @@ def read_metadata(text: str, source: str) -> PolicyMetadata:
     names = {f.name for f in fields(PolicyMetadata)}
     if set(values) != names:
         wrong = _list(set(values) ^ names)
-        raise InputError(f"{source}: the metadata lacks or does not know: {wrong}; valid are {_list(names)}")
+        raise InputError(f"{source}: the metadata lacks, or does not know, {wrong}; valid are {_list(names)}")
+    try:
+        return _interpret(values, source)
+    except InputError:
+        raise
+    except _WRONG_STRUCTURE as error:
+        raise InputError(f"{source}: the metadata is not readable ({error!r})") from error
+
+
+def _interpret(values: dict[str, Any], source: str) -> PolicyMetadata:
     if values["role"] not in get_args(Role):
         raise InputError(f"{source}: role is {values['role']!r}; valid is {' or '.join(get_args(Role))}")
     actions = values["actions"]
@@ -92,13 +101,8 @@ def read_metadata(text: str, source: str) -> PolicyMetadata:
         value = values[name]
         if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
             raise InputError(f"{source}: {name} is {value!r}; valid is a time above 0 s")
-    try:
-        observation = ObservationSpec.from_json([_bounds_from_json(value) for value in values["observation"]], source)
-        scene = None if values["scene"] is None else scene_from_dict(values["scene"], source)
-    except InputError:
-        raise
-    except _WRONG_STRUCTURE as error:
-        raise InputError(f"{source}: the observation schema or the scene is not readable ({error!r})") from error
+    observation = ObservationSpec.from_json([_bounds_from_json(value) for value in values["observation"]], source)
+    scene = None if values["scene"] is None else scene_from_dict(values["scene"], source)
     return PolicyMetadata(**{**values, "observation": observation, "actions": tuple(actions), "scene": scene})
 
 

@@ -8,12 +8,11 @@ from export.drive import OnnxFleet
 from export.pictures import film, plot_learning_curve
 from export.pipeline import export_run, verify_run
 from policies.config import TrainConfig
-from policies.evaluate import GreedyPolicy, Row, as_json, evaluate_fleet, solo_throughput
+from policies.evaluate import GreedyPolicy, Row, as_json, evaluate_fleet
 from policies.files import write_atomically
 from policies.planners import AlwaysGo
 from policies.run_folder import EVALUATION, load_agent, load_run
 from policies.train import train
-from sim.layout import load_layout
 
 FILM_SEED = 0
 
@@ -35,7 +34,7 @@ def demo(config: TrainConfig, folder: Path, episodes: int, seed: int, say: Calla
         InputError: as `train`; VerifyError: the exported files do something else than the trained network.
     """
     say(f"1/5 train: {config.algo} on {config.scene.layout}, {config.scene.robots} robots, into {folder}")
-    train(config, folder, solo_throughput=solo_throughput(config.scene, load_layout(config.scene.layout)))
+    train(config, folder)
     run = load_run(folder)
     scene, layout = run.config.scene, run.source.parsed_layout()
     agent, _ = load_agent(run)

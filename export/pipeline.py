@@ -15,7 +15,7 @@ from export.runtime import OnnxPolicy
 from export.verify import Origin, VerifyReport, verify_bundle
 from policies.checkpoint import CheckpointInfo
 from policies.environments import EnvSource, TeamEnv
-from policies.run_folder import CONFIG, Run, load_agent, load_run
+from policies.run_folder import CONFIG, EVALUATION, Run, load_agent, load_run
 from sim.errors import InputError
 
 BUNDLE = "bundle"
@@ -102,7 +102,7 @@ def _origin(run: Run) -> Origin:
 
 def _evaluation(run: Run, info: CheckpointInfo) -> Any:
     """The rows of the last `evaluate`, or else the figures of the checkpoint's own validation."""
-    path = run.path / "evaluation.json"
+    path = run.path / EVALUATION
     if not path.is_file():
         return info.validation or None
     try:

@@ -73,13 +73,15 @@ def verify_bundle(folder: Path, origin: Origin | None = None, episodes: int = 2,
     Args:
         folder: the bundle.
         origin: the training run; without it, the files are held against the reference implementation of ONNX.
-        episodes: how many, on the seeds from `seed` on.
+        episodes: how many, from 1 up, on the seeds from `seed` on.
         seed: of the first episode.
 
     Raises:
         VerifyError: a file does something else than what it was made from.
         InputError: a file is missing, changed, or breaks the ONNX standard.
     """
+    if episodes < 1:
+        raise InputError(f"episodes is {episodes}; valid is a whole number from 1 up")
     report = VerifyReport()
     manifest, models = _check_files(folder, report)
     _check_schemas(folder, manifest, origin, report)
@@ -170,6 +172,8 @@ def _read_schema(folder: Path, name: str, manifest: Manifest) -> PolicyMetadata:
 def _check_schemas(folder: Path, manifest: Manifest, origin: Origin | None, report: VerifyReport) -> None:
     """What the files say about themselves, against the run, or else against this release and each other."""
     names = list(manifest.robots.values())
+    if origin is not None and len(names) != origin.agent.n_agents:
+        raise VerifyError(f"manifest.json: it lists {len(names)} robots; the run trained {origin.agent.n_agents}")
     expected = origin.metadata if origin else _read_schema(folder, names[0], manifest)
     if expected.scene is not None:
         expected = replace(expected, observation=observation_spec(expected.scene.robot), actions=MANEUVERS)

@@ -2,7 +2,7 @@
 
     config.yaml    the settings, resolved        layout.map    a copy of the map
     metrics.csv    one row every few iterations  tensorboard/  the same for TensorBoard
-    checkpoints/   newest and best
+    checkpoints/   newest and best                evaluation.json  the last evaluation where it was trained
 
 `config.yaml` is written last, so a folder that has one is complete.
 """
@@ -21,7 +21,7 @@ from policies.environments import EnvSource
 from policies.files import write_atomically
 from sim.errors import InputError
 
-CONFIG, LAYOUT = "config.yaml", "layout.map"
+CONFIG, LAYOUT, EVALUATION = "config.yaml", "layout.map", "evaluation.json"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """The front door of training: checks what can be checked first, then opens everything that must be closed again."""
 
+import ctypes
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ import torch
 
 from policies.checkpoint import CheckpointInfo, load_checkpoint
 from policies.config import TrainConfig
+from policies.evaluate import solo_throughput
 from policies.loop import TrainingLoop, TrainResult
 from policies.rollout import RolloutSetup, open_rollout
 from policies.run_folder import new_run, resume_run
@@ -18,8 +21,11 @@ from sim.errors import InputError
 
 __all__ = ["TrainConfig", "TrainResult", "train"]
 
+SOLO_SEEDS = range(20_000_000, 20_000_008)
+"""Episodes of robots that are alone, by which training shows its efficiency."""
 
-def train(config: TrainConfig, run: Path, resume: bool = False, solo_throughput: float | None = None) -> TrainResult:
+
+def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
     """Trains a fleet.
 
     With `config.steps` the run is bit-reproducible, in the conditions that `policies.rollout` states. The time limit
@@ -31,7 +37,6 @@ def train(config: TrainConfig, run: Path, resume: bool = False, solo_throughput:
         run: the run folder, made if it is not there.
         resume: go on with the run that is there; environment, algorithm and agent network must be its own. The
             environments start new episodes, and the replay is filled anew up to the warmup before learning goes on.
-        solo_throughput: deliveries per robot-hour of robots that are alone, to show the efficiency.
 
     Raises:
         InputError: a setting, the environment or the run folder is not valid, the disk is full, or training diverged.
@@ -45,17 +50,31 @@ def train(config: TrainConfig, run: Path, resume: bool = False, solo_throughput:
     setup = RolloutSetup(opened.source, config.agent, config.rollout.envs, config.rollout.sequence, config.seed)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    _keep_freed_memory()
     try:
         with _Interrupt() as interrupt:
             rollout = open_rollout(setup, config.rollout.worker)
             try:
                 opened.write()
-                loop = TrainingLoop(opened, rollout, checkpoint, solo_throughput, started, lambda: interrupt.requested)
+                scene = opened.source.scene
+                solo = None if scene is None else solo_throughput(scene, opened.source.parsed_layout(), SOLO_SEEDS)
+                loop = TrainingLoop(opened, rollout, checkpoint, solo, started, lambda: interrupt.requested)
                 return loop.run()
             finally:
                 rollout.close()
     finally:
         torch.set_num_threads(threads)
+
+
+def _keep_freed_memory() -> None:
+    """Tells glibc to keep what an update frees for the next one, which makes updates a quarter faster."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        mallopt = getattr(libc, "mallopt", None)  # other C libraries have none
+        trim_threshold, mmap_threshold = -1, -3  # names of <malloc.h>
+        if mallopt is not None:
+            mallopt(trim_threshold, 1 << 30)
+            mallopt(mmap_threshold, 1 << 30)
 
 
 def _require_rest(config: TrainConfig, info: CheckpointInfo, run: Path) -> None:

@@ -3,7 +3,7 @@
 Path tracking turns the maneuver into what the robot would like to do, relative to the bearing of its next waypoint; the
 governor then sees to it that nothing is hit. The same as an ONNX graph: `export.controller_onnx`.
 
-Numba's cache does not notice a change in a function of another file, so what calls into another file is not cached.
+Numba's cache does not notice a change in a function of another file, so what uses another file's is not cached.
 """
 
 import math
@@ -56,7 +56,7 @@ def controller_offsets(spec: ObservationSpec) -> NDArray[np.int64]:
     return np.array([(s.start, s.stop) for s in slices], np.int64)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=False)
 def track(maneuver: int, waypoint: NDArray[np.float32], limits: NDArray[np.float64]) -> tuple[float, float]:
     """The speed [m/s] and turn rate [rad/s] that a maneuver asks for, nothing being in the way.
 

@@ -32,7 +32,7 @@ class Drive(Protocol):
     def push(self, commands: NDArray[np.float64], poses: NDArray[np.float64]) -> Iterator[None]:
         """Act on `commands` [robots, 2] for one control period, yielding each time that the physics has to run."""
 
-    def report(self, poses: NDArray[np.float64], near: set[int]) -> None:
+    def report(self, poses: list[tuple[float, float, float]], near: set[int]) -> None:
         """Update `velocities` after the period; `near` are the robots that Bullet has contact points for."""
 
     def stop(self) -> None:
@@ -57,7 +57,6 @@ class VelocityDrive:
             # Times the size of a shape: contacts are seen a few cm ahead, and robots stop at each other's skin where
             # the default, 0.02, lets them sink in by 4 cm at full speed.
             contactBreakingThreshold=0.2,
-            deterministicOverlappingPairs=1,
             physicsClientId=client,
         )
         self.height = urdf.WALL_HEIGHT / 2
@@ -97,15 +96,14 @@ class VelocityDrive:
             move(body, (x, y, 0.0), (0.0, 0.0, turn), client)
         yield
 
-    def report(self, poses: NDArray[np.float64], near: set[int]) -> None:
+    def report(self, poses: list[tuple[float, float, float]], near: set[int]) -> None:
         """Correct the speed of robots that a contact slowed down or pushed along."""
         for index in near:
             x, y, _ = self._bullet.getBaseVelocity(self.bodies[index], self._client)[0]
-            heading = poses[index, 2]
-            forward, left = math.cos(heading), math.sin(heading)
-            planned = float(self._twists[index, 0] * forward + self._twists[index, 1] * left)
-            happened = x * forward + y * left
-            share = happened / planned if planned else -1.0
+            told_x, told_y, _ = self._twists[index].tolist()
+            cos, sin = math.cos(poses[index][2]), math.sin(poses[index][2])
+            told, happened = told_x * cos + told_y * sin, x * cos + y * sin
+            share = happened / told if told else -1.0
             self.velocities[index, 0] = self.velocities[index, 0] * share if 0.0 <= share <= 1.0 else happened
 
 
@@ -119,8 +117,6 @@ class WheelDrive:
         bullet.setPhysicsEngineParameter(
             fixedTimeStep=self._period,
             numSubSteps=4,  # 240 Hz or more
-            numSolverIterations=20,
-            deterministicOverlappingPairs=1,
             physicsClientId=client,
         )
         self.height = urdf.wheel_radius(scene.robot)
@@ -172,9 +168,9 @@ class WheelDrive:
                 )
             yield
 
-    def report(self, poses: NDArray[np.float64], near: set[int]) -> None:
+    def report(self, poses: list[tuple[float, float, float]], near: set[int]) -> None:
         """Read how the bodies move; robots in contact ramp from what they really do, not from what they were told."""
-        for index, (body, heading) in enumerate(zip(self.bodies, poses[:, 2].tolist(), strict=True)):
+        for index, (body, (_, _, heading)) in enumerate(zip(self.bodies, poses, strict=True)):
             (x, y, _), (_, _, turn) = self._bullet.getBaseVelocity(body, self._client)
             self.velocities[index] = x * math.cos(heading) + y * math.sin(heading), turn
         for index in near:

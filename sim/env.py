@@ -80,6 +80,7 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         self._commands = np.zeros((n, 2))
         self._touched = np.zeros((2, n), np.bool_)  # a robot, a rack, at some time of this decision
         self._contacts = np.zeros((2, n), np.int64)
+        self._ticks, self._decisions = self.scene.ticks, self.scene.decisions
         self._decision = 0
         self._seeds = np.random.default_rng()
 
@@ -152,12 +153,13 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         sensors.tally[:, PROGRESS] = 0.0
         before = self._touched.copy()
         self._touched[:] = False
+        touched_robot, touched_rack = self._touched
         picks = deliveries = 0
-        for _ in range(self.scene.ticks):
+        for _ in range(self._ticks):
             self._controller(sensors.maneuvers, sensors.observations, self._commands)
             world.advance(self._commands)
-            self._touched[0] |= world.touching_robot
-            self._touched[1] |= world.touching_rack
+            touched_robot |= world.touching_robot
+            touched_rack |= world.touching_rack
             picked, delivered = self._sense()
             picks += picked
             deliveries += delivered
@@ -169,10 +171,10 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
             picks,
             sensors.tally[:, PROGRESS],
             begun[0] | begun[1],
-            self._touched[0] | self._touched[1],
+            touched_robot | touched_rack,
         )
         self._decision += 1
-        over = self._decision >= self.scene.decisions
+        over = self._decision >= self._decisions
         agents = self.agents
         self.agents = [] if over else agents
         return (
@@ -207,16 +209,24 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         return dict(zip(self.possible_agents, self._sensors.observations.copy(), strict=True))
 
     def _infos(self) -> dict[str, dict[str, Any]]:
-        counts = (self._orders.deliveries, self._orders.picks, *self._contacts, self._sensors.tally[:, DISTANCE])
-        columns = zip(*(count.tolist() for count in counts), strict=True)
+        columns = (
+            self._orders.deliveries, self._orders.picks, *self._contacts, self._sensors.tally[:, DISTANCE],
+        )  # fmt: skip
+        rows = zip(self.possible_agents, *(column.tolist() for column in columns), strict=True)
         return {
-            agent: dict(zip(_INFOS, column, strict=True))
-            for agent, column in zip(self.possible_agents, columns, strict=True)
+            agent: {
+                "deliveries": deliveries,
+                "picks": picks,
+                "robot_contacts": robot_contacts,
+                "rack_contacts": rack_contacts,
+                "distance": distance,
+            }
+            for agent, deliveries, picks, robot_contacts, rack_contacts, distance in rows
         }
 
     def state(self) -> NDArray[np.float32]:
         """The global state [state_spec.size], for the learner alone."""
-        return self._sensors.state(self._decision / self.scene.decisions)
+        return self._sensors.state(self._decision / self._decisions)
 
     def render(self) -> NDArray[np.uint8] | None:
         """A picture of the hall [height, width, 3], where `render_mode` is `rgb_array`."""
@@ -233,7 +243,6 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
 
 
 _ACTIONS = range(len(MANEUVERS))
-_INFOS = ("deliveries", "picks", "robot_contacts", "rack_contacts", "distance")
 
 
 def _box(spec: ObservationSpec) -> Box:

@@ -1,7 +1,8 @@
 """Two-dimensional lidar on the grid map: Bullet's ray test costs microseconds a ray, this costs tens of nanoseconds.
 
 A ray first meets the other robots' discs (a closed form), then walks the grid cell by cell, from border to border, up
-to what it has met so far (Amanatides and Woo, "A Fast Voxel Traversal Algorithm for Ray Tracing", 1987).
+to what it has met so far (Amanatides and Woo, "A Fast Voxel Traversal Algorithm for Ray Tracing", 1987). Which border
+comes next is as good as random, so the loops choose values instead of branches: that is several times faster.
 """
 
 import math
@@ -20,7 +21,7 @@ def _axis(position: float, cell: int, direction: float) -> tuple[float, float, i
         return (cell + 1 - position) / direction, 1.0 / direction, 1
     if direction < 0.0:
         return (cell - position) / direction, -1.0 / direction, -1
-    return NEVER, NEVER, 1
+    return NEVER, 0.0, 1
 
 
 @numba.njit(cache=True)
@@ -34,27 +35,26 @@ def _to_rack(blocked: NDArray[np.bool_], x: float, y: float, cos: float, sin: fl
     while distance < limit:
         if row < 0 or row >= rows or column < 0 or column >= columns or blocked[row, column]:
             return distance
-        if next_x < next_y:
-            distance = next_x
-            next_x += across_x
-            column += step_x
-        else:
-            distance = next_y
-            next_y += across_y
-            row += step_y
+        over_x = next_x < next_y
+        distance = min(next_x, next_y)
+        next_x += across_x if over_x else 0.0
+        next_y += 0.0 if over_x else across_y
+        column += step_x if over_x else 0
+        row += 0 if over_x else step_y
     return limit
 
 
-@numba.njit(cache=True)
-def _to_robots(near: NDArray[np.float64], count: int, radius: float, cos: float, sin: float, limit: float) -> float:
-    """The distance along (cos, sin) to the first of `count` discs with centres at `near`, at most `limit` [m]."""
-    for i in range(count):
-        along = near[i, 0] * cos + near[i, 1] * sin
-        aside = near[i, 0] * sin - near[i, 1] * cos
+@numba.njit(cache=True, fastmath=True)
+def _cut_at_robot(
+    dx: float, dy: float, radius: float, cos: NDArray[np.float64], sin: NDArray[np.float64], ranges: NDArray[np.float64]
+) -> None:
+    """Cuts the ranges [rays] along (cos, sin) at a disc whose centre is at (dx, dy)."""
+    for ray in range(len(ranges)):
+        along = dx * cos[ray] + dy * sin[ray]
+        aside = dx * sin[ray] - dy * cos[ray]
         inside = radius * radius - aside * aside
-        if along > 0.0 and inside > 0.0:
-            limit = min(limit, max(0.0, along - math.sqrt(inside)))
-    return limit
+        rim = max(along - math.sqrt(max(inside, 0.0)), 0.0)
+        ranges[ray] = min(ranges[ray], rim if (inside > 0.0) & (along > 0.0) else NEVER)
 
 
 @numba.njit(cache=True)
@@ -77,19 +77,19 @@ def scan(
         out: the distances [m], written [robots, rays].
     """
     robots, rays = out.shape
-    turn = 2.0 * math.pi / rays
-    turn_cos, turn_sin = math.cos(turn), math.sin(turn)
-    near = np.empty((robots, 2))
+    step = 2.0 * math.pi / rays
+    step_cos, step_sin = math.cos(step), math.sin(step)
+    cos, sin, ranges = np.empty(rays), np.empty(rays), np.empty(rays)
     for robot in range(robots):
         x, y, heading = poses[robot, 0], poses[robot, 1], poses[robot, 2]
-        count = 0
+        cos[0], sin[0] = math.cos(heading), math.sin(heading)
+        for ray in range(1, rays):
+            cos[ray] = cos[ray - 1] * step_cos - sin[ray - 1] * step_sin
+            sin[ray] = sin[ray - 1] * step_cos + cos[ray - 1] * step_sin
+        ranges[:] = max_range
         for other in range(robots):
             dx, dy = poses[other, 0] - x, poses[other, 1] - y
             if other != robot and dx * dx + dy * dy < (max_range + radius) ** 2:
-                near[count, 0], near[count, 1] = dx, dy
-                count += 1
-        cos, sin = math.cos(heading), math.sin(heading)
+                _cut_at_robot(dx, dy, radius, cos, sin, ranges)
         for ray in range(rays):
-            limit = _to_robots(near, count, radius, cos, sin, max_range)
-            out[robot, ray] = _to_rack(blocked, x, y, cos, sin, limit)
-            cos, sin = cos * turn_cos - sin * turn_sin, sin * turn_cos + cos * turn_sin
+            out[robot, ray] = _to_rack(blocked, x, y, cos[ray], sin[ray], ranges[ray])

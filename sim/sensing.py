@@ -81,7 +81,8 @@ class Sensors:
 
     def update(self) -> int:
         """Senses once; returns a robot that has reached its goal, needs a new one and so another update, or -1."""
-        return int(sense(*self._arguments))
+        arrived: int = sense(*self._arguments)
+        return arrived
 
     def state(self, time_share: float) -> NDArray[np.float32]:
         """The global state as `state_spec` describes it, a new array; `time_share` of the episode is over."""

@@ -37,6 +37,14 @@ class World:
         self._racks, self._size, self._scene = racks, size, scene
         self._client = client = _connect()
         self._hall = urdf.load(pybullet, client, urdf.hall_urdf(racks, size), useMaximalCoordinates=1, useFixedBase=1)
+        pybullet.setPhysicsEngineParameter(
+            # What Bullet solves together must not depend on which islands it happens to batch, nor stop early for that.
+            deterministicOverlappingPairs=1,
+            minimumSolverIslandSize=1,
+            solverResidualThreshold=0,
+            numSolverIterations=20,
+            physicsClientId=client,
+        )
         drive = VelocityDrive if scene.drive == "velocity" else WheelDrive
         self._drive: Drive = drive(pybullet, client, scene)
         self._bodies = self._drive.bodies
@@ -124,17 +132,19 @@ class World:
         self.poses[:] = rows
         self.touching_robot.fill(False)
         self.touching_rack.fill(False)
-        near = set()
+        near: set[int] = set()
         hall, first = self._hall, self._bodies[0]
-        for _, a, b, _, _, _, _, _, distance, *_ in pybullet.getContactPoints(physicsClientId=client):
-            robots = [body - first for body in (a, b) if body >= first]
-            with_hall = hall in (a, b)
-            if len(robots) == 1 and not with_hall:
-                continue  # the floor
-            near.update(robots)
-            if distance <= TOUCH_DISTANCE:
-                (self.touching_rack if with_hall else self.touching_robot)[robots] = True
-        self._drive.report(self.poses, near)
+        for contact in pybullet.getContactPoints(physicsClientId=client):
+            a, b, touches = contact[1] - first, contact[2] - first, contact[8] <= TOUCH_DISTANCE
+            if a >= 0 and b >= 0:
+                near.update((a, b))
+                if touches:
+                    self.touching_robot[a] = self.touching_robot[b] = True
+            elif hall in (contact[1], contact[2]):  # the floor is no contact
+                near.add(max(a, b))
+                if touches:
+                    self.touching_rack[max(a, b)] = True
+        self._drive.report(rows, near)
 
 
 def _connect() -> int:

@@ -25,7 +25,8 @@ INFO = CheckpointInfo(
 
 
 def save(run: Run, info: CheckpointInfo, agent: torch.nn.Module) -> None:
-    tensors = {f"agent.{name}": value for name, value in agent.state_dict().items()}
+    parts = ("agent", "target_agent")  # as a learner's state: which of them drives is not this file's business
+    tensors = {f"{part}.{name}": value.clone() for part in parts for name, value in agent.state_dict().items()}
     save_checkpoint(run.checkpoints, "best", Checkpoint(tensors, info))
 
 

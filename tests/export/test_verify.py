@@ -103,7 +103,7 @@ def test_one_changed_number_is_found(origin: tuple[Origin, Path], tensor: str, i
         VerifyError,
         match=r"robot_1\.onnx: (q_values\[\w+\]|hidden_out\[\d+\]) differs at .*: torch gives .*, onnxruntime ",
     ):
-        verify_bundle(bundle, made_from, episodes=0)
+        verify_bundle(bundle, made_from, episodes=1)
 
 
 def test_an_episode_alone_finds_a_changed_memory_and_says_where(
@@ -139,6 +139,15 @@ def test_a_bundle_of_another_checkpoint_is_found(origin: tuple[Origin, Path]) ->
     later = dataclasses.replace(made_from.metadata, training_steps=999)
     with pytest.raises(VerifyError, match="training_steps is 123456; expected is 999"):
         verify_bundle(bundle, dataclasses.replace(made_from, metadata=later))
+
+
+def test_a_missing_robot_is_found(origin: tuple[Origin, Path]) -> None:
+    made_from, bundle = origin
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    del manifest["robots"]["robot_1"]
+    (bundle / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(VerifyError, match="it lists 1 robots; the run trained 2"):
+        verify_bundle(bundle, made_from)
 
 
 def test_a_changed_controller_is_found(origin: tuple[Origin, Path]) -> None:

@@ -54,15 +54,16 @@ def roll(world: World, poses: NDArray[np.float64], seed: int, periods: int) -> N
 
 @pytest.mark.parametrize("drive", DRIVE_MODELS)
 def test_reset_makes_the_same_commands_bit_equal_whatever_happened_before(build: Build, drive: DriveModel) -> None:
-    world, rng = build(6, drive), np.random.default_rng(0)
-    periods, before = (60, 8) if drive == "velocity" else (15, 3)
-    poses = random_poses(rng, 6)
+    # A contact point left over from an earlier episode acts once in about 50 resets, hence so many.
+    robots, periods, before = (10, 30, 150) if drive == "velocity" else (6, 12, 4)
+    world, rng = build(robots, drive), np.random.default_rng(7)
+    poses = random_poses(rng, robots)
     first = roll(world, poses, seed=1, periods=periods)
     assert first[..., 5:].any(), "the drive should hit something"
     for seed in range(before):
-        roll(world, random_poses(rng, 6), seed, int(rng.integers(1, 20)))
+        roll(world, random_poses(rng, robots), seed, int(rng.integers(1, 30)))
         np.testing.assert_array_equal(roll(world, poses, seed=1, periods=periods), first)
-    np.testing.assert_array_equal(roll(build(6, drive), poses, seed=1, periods=periods), first)
+    np.testing.assert_array_equal(roll(build(robots, drive), poses, seed=1, periods=periods), first)
 
 
 def test_reset_puts_robots_at_rest_at_the_given_poses_with_wrapped_headings(build: Build) -> None:

@@ -1,0 +1,250 @@
+"""The front door: the command line, one function a subcommand, no logic."""
+
+import contextlib
+import functools
+import inspect
+import io
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from export.demo import demo as run_demo
+from export.drive import OnnxFleet
+from export.pipeline import bundle_of, export_run, verify_path
+from export.verify import VerifyError
+from policies.agent import AgentKind
+from policies.config import TrainConfig
+from policies.evaluate import GreedyPolicy, Row, as_json, as_table, choose_scene, evaluate_fleet
+from policies.files import write_atomically
+from policies.rollout import RolloutError
+from policies.run_folder import EVALUATION, load_agent, load_run
+from policies.train import train as train_fleet
+from sim.errors import InputError
+from sim.layout import load_layout, scene_names
+from sim.scene import DriveModel, SceneConfig
+
+DESCRIPTION = "Train a fleet of warehouse robots with QMIX, and run every robot from its own ONNX file."
+Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
+Place = Annotated[Path, tyro.conf.Positional]
+
+
+def train(
+    settings: Settings,
+    scene: str | None = None,
+    robots: int | None = None,
+    agent: AgentKind | None = None,
+    run: Path | None = None,
+    resume: bool = False,
+) -> None:
+    """Train a fleet.
+
+    Args:
+        settings: everything that decides how training goes.
+        scene: short for --scene.layout.
+        robots: short for --scene.robots; by default as many as the scene's map asks for.
+        agent: short for --agent.kind: mlp or gru.
+        run: the run folder; by default runs/SCENE-ALGO-SEED.
+        resume: go on with the run in that folder.
+    """
+    config = _resolve(settings, scene, robots, agent)
+    result = train_fleet(config, run or _default_run(config), resume)
+    _say(f"{result.steps:,} env steps in {result.seconds / 60:.1f} min; run folder: {result.run}")
+    if result.interrupted:
+        sys.exit(130)
+    _say(f"next: fleetmix evaluate {result.run}")
+
+
+def evaluate(
+    run: Place,
+    scene: str | None = None,
+    robots: int | None = None,
+    episodes: int = 20,
+    seed: int = 0,
+    drive: DriveModel = "velocity",
+    json: Path | None = None,
+) -> None:
+    """Measure a run's greedy policy against always-go and the solo bound, on the same seeds.
+
+    Args:
+        run: the run folder.
+        scene: another scene than that of the training: a name or a map file.
+        robots: another number of robots.
+        episodes: how many.
+        seed: of the first episode; the others follow.
+        drive: velocity, or wheels with motors, casters and friction.
+        json: file for the rows as JSON.
+    """
+    opened = load_run(run)
+    network, _ = load_agent(opened)
+    policy = GreedyPolicy(network, opened.config.algo.upper())
+    chosen = choose_scene(opened.config.scene, opened.source.parsed_layout(), scene, robots, drive)
+    rows = evaluate_fleet([policy], *chosen, episodes, seed)
+    if (scene, robots, drive) == (None, None, "velocity"):
+        write_atomically(opened.path / EVALUATION, as_json(rows).encode())
+    _show(rows, json)
+
+
+def export(run: Place, out: Path | None = None) -> None:
+    """Write a run's bundle: manifest.json, robot_<i>.onnx for each robot, controller.onnx.
+
+    Args:
+        run: the run folder.
+        out: the bundle's folder; by default `bundle` in the run folder.
+    """
+    bundle = export_run(load_run(run), out)
+    _say(f"{len(bundle.manifest.robots)} robots exported; bundle: {bundle.path}")
+
+
+def verify(path: Place) -> None:
+    """Hold a bundle against its run: whole episodes with torch and onnxruntime side by side.
+
+    Args:
+        path: a run folder (its bundle is written first where there is none) or a bundle.
+    """
+    _say(str(verify_path(path)))
+
+
+def drive(
+    path: Place,
+    scene: str | None = None,
+    robots: int | None = None,
+    episodes: int = 20,
+    seed: int = 0,
+    drive: DriveModel = "velocity",
+    json: Path | None = None,
+) -> None:
+    """Drive the fleet in the simulator, every robot with its own ONNX files and its own observation only.
+
+    Args:
+        path: a run folder or a bundle.
+        scene: another scene than that of the training: a name or a map file.
+        robots: another number of robots.
+        episodes: how many.
+        seed: of the first episode; the others follow.
+        drive: velocity, or wheels with motors, casters and friction.
+        json: file for the rows as JSON.
+    """
+    fleet = OnnxFleet(bundle_of(path), 1)
+    chosen = choose_scene(*fleet.trained_in(), scene, robots, drive)
+    _show(evaluate_fleet([fleet], *chosen, episodes, seed, fleet.control), json)
+
+
+def scenes() -> None:
+    """List the scenes that ship."""
+    table = Table("scene", "robots", "size", "pick cells", "stations")
+    for name in scene_names():
+        layout = load_layout(name)
+        size = f"{layout.columns} x {layout.rows} m"
+        table.add_row(name, str(layout.robots), size, str(len(layout.picks)), str(len(layout.stations)))
+    Console().print(table)
+
+
+def demo(
+    settings: Settings,
+    scene: str | None = None,
+    robots: int | None = None,
+    agent: AgentKind | None = None,
+    run: Path = Path("runs/demo"),
+    episodes: int = 20,
+    evaluation_seed: int = 0,
+) -> None:
+    """Train, evaluate, export, verify and drive; then one table, a learning curve and a film.
+
+    Args:
+        settings: everything that decides how training goes.
+        scene: short for --scene.layout.
+        robots: short for --scene.robots; by default as many as the scene's map asks for.
+        agent: short for --agent.kind: mlp or gru.
+        run: the run folder; everything goes there.
+        episodes: how many to evaluate each policy in.
+        evaluation_seed: of the first of these episodes.
+    """
+    rows = run_demo(_resolve(settings, scene, robots, agent), run, episodes, evaluation_seed, _say)
+    _show(rows, run / "table.json")
+    for name in ("learning_curve.png", "fleet.gif", "bundle"):
+        _say(f"{name}: {run / name}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line; a user's mistake is one line and exit code 2."""
+    try:
+        _parse(arguments)()
+    except (InputError, VerifyError, RolloutError) as error:
+        print(f"fleetmix: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+def _parse(arguments: Sequence[str] | None) -> functools.partial[None]:
+    """The command that was asked for, with its arguments; a run that goes on begins with the settings in its folder."""
+    command = _parse_with(TrainConfig(), arguments)
+    if command.keywords.get("resume") and command.keywords["run"] is not None:
+        command = _parse_with(load_run(command.keywords["run"]).config, arguments)
+    return command
+
+
+def _parse_with(settings: TrainConfig, arguments: Sequence[str] | None) -> functools.partial[None]:
+    """What tyro makes of the arguments; its complaint, which it prints in a frame, becomes one line."""
+    commands = (train, evaluate, export, verify, drive, scenes, demo)
+    deferred = {command.__name__: _deferred(command, settings) for command in commands}
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            chosen: functools.partial[None] = tyro.extras.subcommand_cli_from_dict(
+                deferred, prog="fleetmix", description=DESCRIPTION, args=arguments
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        lines = [line.strip("│╰╯─ ") for line in said.getvalue().splitlines() if not line.startswith("╭")]
+        raise InputError(" ".join(line for line in lines if line)) from None
+    return chosen
+
+
+def _deferred(command: Callable[..., None], settings: TrainConfig) -> Callable[..., functools.partial[None]]:
+    """The command with its arguments, to be run after parsing; `settings` are the defaults of a training."""
+    signature = inspect.signature(command)
+    parameters = [p.replace(default=settings) if name == "settings" else p for name, p in signature.parameters.items()]
+
+    @functools.wraps(command)
+    def parsed(**arguments: Any) -> functools.partial[None]:
+        return functools.partial(command, **arguments)
+
+    parsed.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return parsed
+
+
+def _resolve(settings: TrainConfig, scene: str | None, robots: int | None, agent: AgentKind | None) -> TrainConfig:
+    """The settings with the short options put in their places."""
+    changed: SceneConfig = settings.scene if scene is None else replace(settings.scene, layout=scene)
+    if robots is not None:
+        changed = replace(changed, robots=robots)
+    elif scene is not None:
+        changed = replace(changed, robots=load_layout(scene).robots)
+    network = settings.agent if agent is None else replace(settings.agent, kind=agent)
+    return replace(settings, scene=changed, agent=network)
+
+
+def _default_run(config: TrainConfig) -> Path:
+    name = config.env.replace(":", "-") or Path(config.scene.layout).stem
+    return Path("runs") / f"{name}-{config.algo}-{config.seed}"
+
+
+def _show(rows: Sequence[Row], file: Path | None) -> None:
+    Console().print(as_table(rows))
+    if file is not None:
+        write_atomically(file, as_json(rows).encode())
+        _say(f"JSON: {file}")
+
+
+def _say(text: str) -> None:
+    Console(soft_wrap=True, highlight=False).print(text, markup=False)
+
+
+if __name__ == "__main__":
+    main()

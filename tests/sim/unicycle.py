@@ -1,0 +1,92 @@
+"""Robots as ideal discs with limited acceleration: the controller's promise, apart from any physics engine."""
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.controller import control_all, controller_offsets, pack_limits
+from sim.lidar import scan
+from sim.observation import observation_spec, write_observation
+from sim.scene import RobotConfig
+
+ROBOT = RobotConfig()
+PERIOD = 0.1
+SPEC = observation_spec(ROBOT)
+OFFSETS = controller_offsets(SPEC)
+LIMITS = pack_limits(ROBOT, PERIOD)
+BOUNDS = np.stack([SPEC.low, SPEC.high])
+SUBSTEPS = 4
+_write_observation = numba.njit(write_observation)
+
+
+def grid(*lines: str) -> NDArray[np.bool_]:
+    """The racks of a map, drawn with its highest row first."""
+    return np.array([[cell == "#" for cell in line] for line in reversed(lines)])
+
+
+@numba.njit
+def rack_gap(blocked: NDArray[np.bool_], x: float, y: float, radius: float) -> float:
+    """The distance between a disc and the nearest rack or border [m]."""
+    rows, columns = blocked.shape
+    gap = min(x, columns - x, y, rows - y)
+    for row in range(rows):
+        for column in range(columns):
+            if blocked[row, column]:
+                dx, dy = x - min(max(x, column), column + 1), y - min(max(y, row), row + 1)
+                gap = min(gap, math.sqrt(dx * dx + dy * dy))
+    return gap - radius
+
+
+@numba.njit
+def _drive(
+    blocked: NDArray[np.bool_],
+    poses: NDArray[np.float64],
+    velocities: NDArray[np.float64],
+    waypoints: NDArray[np.float64],
+    maneuvers: NDArray[np.int64],
+    ticks: int,
+    offsets: NDArray[np.int64],
+    limits: NDArray[np.float64],
+    bounds: NDArray[np.float32],
+) -> tuple[float, float]:
+    n, dt = len(poses), 0.1 / SUBSTEPS
+    lidar = np.empty((n, offsets[0, 1] - offsets[0, 0]), np.float32)
+    observations, commands = np.empty((n, bounds.shape[1]), np.float32), np.empty((n, 2))
+    to_racks, to_robots = 1e3, 1e3
+    for _ in range(ticks):
+        scan(blocked, poses, limits[0], limits[5], lidar)
+        broadcasts = np.zeros((n, 7))
+        broadcasts[:, :3], broadcasts[:, 3], broadcasts[:, 4:6] = poses, velocities[:, 0], waypoints
+        for i in range(n):
+            own, turn_rate, waypoint = observations[i], velocities[i, 1], waypoints[i]
+            _write_observation(
+                own, bounds, lidar[i], broadcasts, i, turn_rate, waypoint, 1.0, maneuvers[i], limits[5], 3
+            )
+        control_all(maneuvers, observations, offsets, limits, commands)
+        for _ in range(SUBSTEPS):
+            for i in range(n):
+                for j, most in enumerate((limits[3] * dt, limits[4] * dt)):
+                    velocities[i, j] += min(max(commands[i, j] - velocities[i, j], -most), most)
+                poses[i, 2] += velocities[i, 1] * dt
+                poses[i, 0] += velocities[i, 0] * math.cos(poses[i, 2]) * dt
+                poses[i, 1] += velocities[i, 0] * math.sin(poses[i, 2]) * dt
+            for i in range(n):
+                to_racks = min(to_racks, rack_gap(blocked, poses[i, 0], poses[i, 1], limits[0]))
+                for j in range(i):
+                    dx, dy = poses[i, 0] - poses[j, 0], poses[i, 1] - poses[j, 1]
+                    to_robots = min(to_robots, math.sqrt(dx * dx + dy * dy) - 2 * limits[0])
+    return to_racks, to_robots
+
+
+def drive(
+    blocked: NDArray[np.bool_],
+    poses: NDArray[np.float64],
+    velocities: NDArray[np.float64],
+    waypoints: NDArray[np.float64],
+    maneuvers: NDArray[np.int64],
+    ticks: int = 4,
+) -> tuple[float, float]:
+    """Moves the robots for some control periods, in place; returns the least gaps to racks and between robots [m]."""
+    return _drive(blocked, poses, velocities, waypoints, maneuvers, ticks, OFFSETS, LIMITS, BOUNDS)
