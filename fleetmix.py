@@ -20,7 +20,8 @@ from export.pipeline import bundle_of, export_run, verify_path
 from export.verify import VerifyError
 from policies.agent import AgentKind
 from policies.config import TrainConfig
-from policies.evaluate import GreedyPolicy, Row, as_json, as_table, choose_scene, evaluate_fleet
+from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns
+from policies.figures import ReturnRow, Row, as_json, as_table
 from policies.files import write_atomically
 from policies.rollout import RolloutError
 from policies.run_folder import EVALUATION, load_agent, load_run
@@ -82,7 +83,11 @@ def evaluate(
     """
     opened = load_run(run)
     network, _ = load_agent(opened)
-    policy = GreedyPolicy(network, opened.config.algo.upper())
+    name = opened.config.algo.upper()
+    if opened.config.env:
+        _show(evaluate_returns(opened.source, network, name, episodes, seed), json)
+        return
+    policy = GreedyPolicy(network, name)
     chosen = choose_scene(opened.config.scene, opened.source.parsed_layout(), scene, robots, drive)
     rows = evaluate_fleet([policy], *chosen, episodes, seed)
     if (scene, robots, drive) == (None, None, "velocity"):
@@ -235,7 +240,7 @@ def _default_run(config: TrainConfig) -> Path:
     return Path("runs") / f"{name}-{config.algo}-{config.seed}"
 
 
-def _show(rows: Sequence[Row], file: Path | None) -> None:
+def _show(rows: Sequence[Row] | Sequence[ReturnRow], file: Path | None) -> None:
     Console().print(as_table(rows))
     if file is not None:
         write_atomically(file, as_json(rows).encode())

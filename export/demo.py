@@ -8,11 +8,13 @@ from export.drive import OnnxFleet
 from export.pictures import film, plot_learning_curve
 from export.pipeline import export_run, verify_run
 from policies.config import TrainConfig
-from policies.evaluate import GreedyPolicy, Row, as_json, evaluate_fleet
+from policies.evaluate import FleetPolicy, GreedyPolicy, evaluate_fleet
+from policies.figures import Row, as_json
 from policies.files import write_atomically
 from policies.planners import AlwaysGo
 from policies.run_folder import EVALUATION, load_agent, load_run
 from policies.train import train
+from sim.env import Controller
 
 FILM_SEED = 0
 
@@ -58,6 +60,6 @@ def demo(config: TrainConfig, folder: Path, episodes: int, seed: int, say: Calla
     write_atomically(folder / "table.json", as_json(rows).encode())
 
     plot_learning_curve(folder / "metrics.csv", rows, folder / "learning_curve.png")
-    shown = [(AlwaysGo(), None), (fleet, fleet.control)]
+    shown: list[tuple[FleetPolicy, Controller | None]] = [(AlwaysGo(), None), (fleet, fleet.control)]
     film(shown, replace(scene, drive="velocity"), layout, FILM_SEED, folder / "fleet.gif")
     return rows

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from policies.evaluate import FleetPolicy, Row
+from policies.evaluate import FleetPolicy
+from policies.figures import Row
 from sim.env import Controller, WarehouseEnv
 from sim.layout import Layout
 from sim.scene import SceneConfig
@@ -39,7 +40,9 @@ def plot_learning_curve(metrics: Path, rows: Sequence[Row], picture: Path) -> No
     if len(throughput) >= width:
         smooth = np.convolve(throughput, np.ones(width) / width, mode="valid")
         axes.plot(steps[width - 1 :], smooth, color="#08519c", linewidth=2, label=f"mean of {width} points")
-    for row, colour, style in zip(rows, ("#d94801", "#08519c", "#238b45", "#555555"), ("-.", ":", ":", "--"), strict=False):
+    for row, colour, style in zip(
+        rows, ("#d94801", "#08519c", "#238b45", "#555555"), ("-.", ":", ":", "--"), strict=False
+    ):
         axes.axhline(row.throughput, color=colour, linestyle=style, linewidth=1.2, label=f"{row.policy}, greedy")
     axes.set(xlabel="environment steps", ylabel="deliveries per robot-hour", ylim=(0, None))
     axes.set_title(f"{rows[0].scene}, {rows[0].robots} robots")
@@ -75,14 +78,16 @@ def _take(
     env = WarehouseEnv(scene, layout=layout, render_mode="rgb_array", controller=controller)
     observations, infos = env.reset(seed)
     policy.reset(len(env.possible_agents))
-    frames = []
+    frames: list[NDArray[np.uint8]] = []
     while env.agents:
         robots = env.agents
         maneuvers = policy.act(np.stack([observations[robot] for robot in robots]))
         observations, _, _, _, infos = env.step(dict(zip(robots, maneuvers.tolist(), strict=True)))
         picture = env.render()
         assert picture is not None
-        frames.append(_with_caption(picture, policy.name, sum(info["deliveries"] for info in infos.values()), len(frames)))
+        frames.append(
+            _with_caption(picture, policy.name, sum(info["deliveries"] for info in infos.values()), len(frames))
+        )
     env.close()
     return frames
 

@@ -1,23 +1,17 @@
-"""How good a fleet is: greedy episodes on fixed seeds, against the bound of robots that are alone.
-
-throughput: deliveries per robot-hour of simulated time. efficiency: throughput over that of the same robots, each alone in the hall
-and always going. contact: a robot begins to touch a robot (or a rack); per robot-hour. deadlock: a robot drives less than 0.5 m in
-20 s; counted when it begins.
-"""
+"""How good a fleet is: greedy episodes on fixed seeds, against the bound of robots that are alone."""
 
 import dataclasses
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.table import Table
 
 from policies.agent import AgentNetwork
+from policies.collector import Actor, EnvBatch
+from policies.environments import EnvSource
+from policies.figures import Episode, ReturnRow, Row, make_row, mean_and_ci95, throughput_of
 from policies.planners import AlwaysGo
 from sim.env import Controller, WarehouseEnv
 from sim.errors import InputError
@@ -67,44 +61,8 @@ class GreedyPolicy:
     def act(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """The maneuver with the largest Q value [robots]."""
         q, self._hidden = self._agent(torch.from_numpy(observations)[None, None], self._hidden)
-        return q[0, 0].argmax(-1).numpy()
-
-
-@dataclass(frozen=True)
-class Episode:
-    """What one episode brought, summed over its robots."""
-
-    hours: float
-    """Robot-hours of simulated time."""
-    deliveries: int
-    robot_contacts: int
-    rack_contacts: int
-    deadlocks: int
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table that `evaluate` and `drive` print, and one object of their JSON."""
-
-    policy: str
-    scene: str
-    robots: int
-    drive: str
-    episodes: int
-    throughput: float
-    """Deliveries per robot-hour."""
-    throughput_ci95: float
-    """Half the width of its 95% confidence interval, over the episodes."""
-    efficiency: float
-    """Throughput over the solo bound's."""
-    robot_contacts: float
-    """Contacts with robots per robot-hour; each robot of a pair counts."""
-    rack_contacts: float
-    """Contacts with racks or walls per robot-hour."""
-    deadlocks: int
-    """Deadlocks in all episodes."""
-    empty_episodes: int
-    """Episodes in which nothing was delivered."""
+        maneuvers: NDArray[np.int64] = q[0, 0].argmax(-1).numpy()
+        return maneuvers
 
 
 def run_episode(env: WarehouseEnv, policy: FleetPolicy, seed: int, first_robot: int = 0) -> Episode:
@@ -126,36 +84,6 @@ def run_episode(env: WarehouseEnv, policy: FleetPolicy, seed: int, first_robot: 
     total = {key: sum(info[key] for info in infos.values()) for key in infos[robots[0]]}
     hours = len(robots) * env.scene.decisions * env.scene.decision_period / 3600
     return Episode(hours, total["deliveries"], total["robot_contacts"], total["rack_contacts"], deadlocks)
-
-
-def mean_and_ci95(values: Sequence[float]) -> tuple[float, float]:
-    """The mean and half the width of its 95% confidence interval (Student's t; nan for a single value)."""
-    from scipy.stats import t  # half a second to import, needed only here
-
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, float("nan")
-    return mean, float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
-
-
-def make_row(policy: str, scene: SceneConfig, episodes: Sequence[Episode], bound: float) -> Row:
-    """The figures of some episodes; `bound` is the solo throughput that efficiency is measured by."""
-    hours = sum(episode.hours for episode in episodes)
-    throughput, ci95 = mean_and_ci95([episode.deliveries / episode.hours for episode in episodes])
-    return Row(
-        policy=policy,
-        scene=Path(scene.layout).stem,
-        robots=scene.robots,
-        drive=scene.drive,
-        episodes=len(episodes),
-        throughput=throughput,
-        throughput_ci95=ci95,
-        efficiency=throughput / bound if bound else float("nan"),
-        robot_contacts=sum(episode.robot_contacts for episode in episodes) / hours,
-        rack_contacts=sum(episode.rack_contacts for episode in episodes) / hours,
-        deadlocks=sum(episode.deadlocks for episode in episodes),
-        empty_episodes=sum(episode.deliveries == 0 for episode in episodes),
-    )
 
 
 def run_solo(scene: SceneConfig, layout: Layout, seeds: Iterable[int]) -> list[Episode]:
@@ -196,11 +124,7 @@ def choose_scene(
 
 def solo_throughput(scene: SceneConfig, layout: Layout, seeds: Iterable[int] = range(20)) -> float:
     """Deliveries per robot-hour of robots that are alone, as `run_solo`."""
-    return _throughput(run_solo(scene, layout, seeds))
-
-
-def _throughput(episodes: Sequence[Episode]) -> float:
-    return sum(e.deliveries for e in episodes) / sum(e.hours for e in episodes)
+    return throughput_of(run_solo(scene, layout, seeds))
 
 
 def evaluate_fleet(
@@ -226,7 +150,7 @@ def evaluate_fleet(
     """
     seeds = range(seed, seed + episodes)
     solo = run_solo(scene, layout, seeds)
-    bound = _throughput(solo)
+    bound = throughput_of(solo)
     rows = []
     for policy in (AlwaysGo(), *policies):
         env = WarehouseEnv(scene, layout=layout, controller=None if isinstance(policy, AlwaysGo) else controller)
@@ -235,27 +159,30 @@ def evaluate_fleet(
     return [*rows, make_row("solo bound", scene, solo, bound)]
 
 
-def as_table(rows: Sequence[Row]) -> Table:
-    """The rows for a terminal."""
-    first = rows[0]
-    title = f"{first.scene}, {first.robots} robots, drive {first.drive}, {first.episodes} episodes"
-    table = Table(title=title, caption="throughput: deliveries per robot-hour, with 95% interval; contacts per robot-hour")
-    table.add_column("policy")
-    for name in ("throughput", "efficiency", "robot contacts", "rack contacts", "deadlocks"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(
-            row.policy,
-            f"{row.throughput:.1f} ± {row.throughput_ci95:.1f}",
-            f"{row.efficiency:.2f}",
-            f"{row.robot_contacts:.2f}",
-            f"{row.rack_contacts:.2f}",
-            str(row.deadlocks),
-        )
-    return table
+def evaluate_returns(source: EnvSource, agent: AgentNetwork, name: str, episodes: int, seed: int) -> list[ReturnRow]:
+    """A trained network against random actions, in an environment that is no warehouse, on the same seeds.
 
-
-def as_json(rows: Sequence[Row]) -> str:
-    """The rows as a JSON list; what is no number is null."""
-    values = [{k: None if v != v else v for k, v in dataclasses.asdict(row).items()} for row in rows]
-    return json.dumps(values, indent=2) + "\n"
+    Args:
+        source: the environment.
+        agent: the network.
+        name: what the table calls it.
+        episodes: how many.
+        seed: of the first; the others follow.
+    """
+    envs = EnvBatch(source, 1)
+    rows = []
+    for policy in ("random", name):
+        returns, random = [], np.random.default_rng(seed)
+        for episode in range(seed, seed + episodes):
+            envs.reset(0, episode)
+            actor = Actor(agent, 1)
+            envs.over[0] = False
+            while not envs.over[0]:
+                values = actor.values(envs)  # -inf where an action is not allowed
+                if policy == "random":
+                    values = np.where(np.isinf(values), values, random.random(values.shape, np.float32))
+                envs.step(values.argmax(-1), (0,))
+            returns.append(envs.episode(0).team_return)
+        rows.append(ReturnRow(policy, source.factory, episodes, *mean_and_ci95(returns)))
+    envs.close()
+    return rows

@@ -131,8 +131,8 @@ def _identity(config: TrainConfig) -> dict[str, Any]:
 def load_agent(run: Run, which: Which = "best") -> tuple[AgentNetwork, CheckpointInfo]:
     """The trained agent network of a run, and what is known about it.
 
-    It is the learner's target network: a moving average of the parameters, whose greedy policy is better and steadier than that
-    of the last update.
+    It is the learner's target network: a moving average of the parameters, whose greedy policy is better and steadier
+    than that of the last update.
 
     Raises:
         InputError: the checkpoint is missing, damaged, or not of this run's agent network.

@@ -90,7 +90,18 @@ def test_the_scenes_are_listed(capsys) -> None:
 def test_the_installed_command_shows_every_setting_with_its_unit_and_default() -> None:
     command = [sys.executable, "-m", "fleetmix", "train", "--help"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    for option in ("--scene", "--robots", "--algo", "--agent", "--minutes", "--steps", "--seed", "--run", "--resume", "--env"):
+    for option in (
+        "--scene",
+        "--robots",
+        "--algo",
+        "--agent",
+        "--minutes",
+        "--steps",
+        "--seed",
+        "--run",
+        "--resume",
+        "--env",
+    ):
         assert option in out
     assert "[m/s]" in out
     assert "--learner.gamma" in out
@@ -117,7 +128,7 @@ def test_a_bad_map_gets_one_line(text: str, says: str, tmp_path: Path, capsys) -
     [
         (["train", "--scene", "nowhere"], ["'nowhere'", "aisle, crossing, depot, narrow, small"]),
         (["train", "--algo", "ppo"], ["'ppo'", "'qmix', 'vdn', 'iql'"]),
-        (["train", "--agent", "cnn"], ["'cnn'", "'mlp', 'gru'"]),
+        (["train", "--agent", "cnn"], ["'cnn'", "'mlp'", "'gru'"]),
         (["train", "--robots", "69"], ["69", "68"]),
         (["train", "--robots", "0"], ["0", "from 1 up"]),
         (["train", "--learner.gamma", "2"], ["gamma", "2"]),
@@ -130,7 +141,7 @@ def test_a_bad_map_gets_one_line(text: str, says: str, tmp_path: Path, capsys) -
     ],
 )
 def test_a_mistake_gets_one_line_that_names_what_is_valid(
-    arguments: list[str], says: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    arguments: list[str], says: list[str], tmp_path: Path, capsys
 ) -> None:
     run = ["--run", str(tmp_path / "run")] if arguments[0] == "train" else []
     error = fail([*arguments, *run], capsys)
@@ -151,8 +162,8 @@ def test_a_run_that_is_damaged_or_not_the_asked_one_gets_one_line(trained: Path,
     error = fail(["train", "--run", str(run), "--resume", "--scene", "narrow", "--steps", "9999"], capsys)
     assert "'narrow'" in error
     assert "'aisle'" in error
-    weights = next((run / "checkpoints").glob("*.safetensors"))
-    weights.write_bytes(weights.read_bytes()[:1000])
+    for weights in (run / "checkpoints").glob("*.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:1000])
     assert "has 1000 of its" in fail(["evaluate", str(run)], capsys)
     (run / "config.yaml").unlink()
     assert "config.yaml" in fail(["evaluate", str(run)], capsys)
