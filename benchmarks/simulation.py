@@ -5,7 +5,7 @@ every PyBullet call. What the clock itself costs is subtracted. Of each step the
 since the other processes of a machine can only slow it down. The last column compares what a step costs for each robot
 with a fleet of 4 in the same scene: 1.00 means that the cost grows with the fleet and no faster.
 
-    python benchmarks/simulation.py [--drive velocity|wheels] [--repeats 10] [--decisions 100]
+    python benchmarks/simulation.py [--drive velocity|wheels] [--repeats 10] [--decisions N]
 """
 
 import argparse
@@ -25,7 +25,7 @@ import sim.world
 from sim.env import WarehouseEnv
 from sim.lidar import scan
 from sim.observation import MANEUVERS
-from sim.scene import DRIVE_MODELS, DriveModel
+from sim.scene import DRIVE_MODELS, DriveModel, SceneConfig
 
 CASES = [("small", 1), ("small", 4), ("small", 8), *(("depot", robots) for robots in (1, 4, 8, 16, 32))]
 STEP = "stepSimulation"
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--drive", choices=DRIVE_MODELS, default="velocity", help="drive model")
     parser.add_argument("--repeats", type=int, default=10, help="times that each episode is played")
-    parser.add_argument("--decisions", type=int, default=100, help="steps of an episode")
+    parser.add_argument("--decisions", type=int, help="steps of an episode, by default 100, on wheels 5")
     arguments = parser.parse_args()
     table = Table(
         title=f"Simulation with drive {arguments.drive}, the fastest of {arguments.repeats} runs of each step"
@@ -171,7 +171,13 @@ def main() -> None:
         "us not in them", "substeps a step", "us a substep", "ns a ray", "cost a robot / of 4",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column == "scene" else "right")
-    rows = {case: measure(*case, arguments.drive, arguments.repeats, min(arguments.decisions, 150)) for case in CASES}
+    decisions = arguments.decisions or (100 if arguments.drive == "velocity" else 5)
+    limit = SceneConfig().decisions
+    if not (1 <= decisions <= limit and arguments.repeats >= 1):
+        parser.error(
+            f"--decisions is {decisions}, valid is 1 to {limit}; --repeats is {arguments.repeats}, valid from 1"
+        )
+    rows = {case: measure(*case, arguments.drive, arguments.repeats, decisions) for case in CASES}
     for (scene, robots), row in rows.items():
         step, four = row["step"], rows[scene, 4]["step"] / 4
         table.add_row(

@@ -16,7 +16,7 @@ from policies.planners import AlwaysGo
 from sim.env import Controller, WarehouseEnv
 from sim.errors import InputError
 from sim.layout import Layout, load_layout
-from sim.scene import DriveModel, SceneConfig
+from sim.scene import DriveModel, SceneConfig, open_scene
 
 DEADLOCK_DISTANCE = 0.5
 """A robot that drives less than this [m] ..."""
@@ -87,7 +87,7 @@ def run_episode(env: WarehouseEnv, policy: FleetPolicy, seed: int, first_robot: 
 
 
 def run_solo(scene: SceneConfig, layout: Layout, seeds: Iterable[int]) -> list[Episode]:
-    """Every robot of every episode alone in the hall, always going, with the very start and orders that it has in the fleet.
+    """Every robot of every episode alone in the hall, always going, with the start and orders that it has in the fleet.
 
     Returns:
         One Episode a seed, summed over its robots: the bound that a fleet without any interference would reach.
@@ -119,7 +119,7 @@ def choose_scene(
     if scene is not None:
         layout = load_layout(scene)
         trained = dataclasses.replace(trained, layout=scene, robots=layout.robots)
-    return dataclasses.replace(trained, robots=trained.robots if robots is None else robots, drive=drive), layout
+    return open_scene(trained, robots, drive, layout)
 
 
 def solo_throughput(scene: SceneConfig, layout: Layout, seeds: Iterable[int] = range(20)) -> float:

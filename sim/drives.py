@@ -32,7 +32,10 @@ class Drive(Protocol):
     def push(self, commands: NDArray[np.float64], poses: NDArray[np.float64]) -> Iterator[None]:
         """Act on `commands` [robots, 2] for one control period, yielding each time that the physics has to run."""
 
-    def report(self, poses: list[tuple[float, float, float]], near: set[int]) -> None:
+    def read(self, poses: NDArray[np.float64]) -> None:
+        """Write where the robots are after the period: x, y [m], heading in (-pi, pi], [robots, 3]."""
+
+    def report(self, poses: NDArray[np.float64], near: set[int]) -> None:
         """Update `velocities` after the period; `near` are the robots that Bullet has contact points for."""
 
     def stop(self) -> None:
@@ -49,11 +52,20 @@ class VelocityDrive:
     def __init__(self, bullet: ModuleType, client: int, scene: SceneConfig) -> None:
         robot = scene.robot
         self._bullet = bullet
-        self._client, self._robot, self._period = client, robot, scene.control_period
+        self._client = client
+        period = scene.control_period
+        # In the order of `_plan`.
+        self._limits = (
+            period,
+            robot.max_speed,
+            robot.max_turn_rate,
+            robot.max_acceleration * period,
+            robot.max_turn_acceleration * period,
+        )
         bullet.setPhysicsEngineParameter(
-            fixedTimeStep=scene.control_period,
+            fixedTimeStep=period,
             # 40 Hz or more. A power of two divides the period without rounding, so no substep is lost or carried over.
-            numSubSteps=2 ** max(0, math.ceil(math.log2(40 * scene.control_period) - 1e-9)),
+            numSubSteps=2 ** max(0, math.ceil(math.log2(40 * period) - 1e-9)),
             # Times the size of a shape: contacts are seen a few cm ahead, and robots stop at each other's skin where
             # the default, 0.02, lets them sink in by 4 cm at full speed.
             contactBreakingThreshold=0.2,
@@ -62,6 +74,7 @@ class VelocityDrive:
         self.height = urdf.WALL_HEIGHT / 2
         self.velocities = np.zeros((scene.robots, 2))
         self._twists = np.zeros((scene.robots, 3))
+        self._told: list[list[float]] = []
         shape = bullet.createCollisionShape(
             bullet.GEOM_CAPSULE, radius=robot.radius, height=robot.height, physicsClientId=client
         )
@@ -88,20 +101,31 @@ class VelocityDrive:
 
     def push(self, commands: NDArray[np.float64], poses: NDArray[np.float64]) -> Iterator[None]:
         """Set each body's velocity, then let the physics run once."""
-        robot, period, client, move = self._robot, self._period, self._client, self._bullet.resetBaseVelocity
-        limits = (robot.max_speed, robot.max_turn_rate)
-        steps = (robot.max_acceleration * period, robot.max_turn_acceleration * period)
-        _plan(np.ascontiguousarray(commands, np.float64), poses, self.velocities, period, limits, steps, self._twists)
-        for body, (x, y, turn) in zip(self.bodies, self._twists.tolist(), strict=True):
+        client, move = self._client, self._bullet.resetBaseVelocity
+        _plan(np.asarray(commands, np.float64), poses, self.velocities, self._limits, self._twists)
+        self._told = self._twists.tolist()
+        for body, (x, y, turn) in zip(self.bodies, self._told, strict=True):
             move(body, (x, y, 0.0), (0.0, 0.0, turn), client)
         yield
 
-    def report(self, poses: list[tuple[float, float, float]], near: set[int]) -> None:
+    def read(self, poses: NDArray[np.float64]) -> None:
+        """Ask for the middle of each disc's bounding box, three times as fast as for its pose.
+
+        Nothing but `push` turns a disc, so the heading is known.
+        """
+        client, box, place = self._client, self._bullet.getAABB, poses.data.cast("B").cast("d")
+        for at, body in enumerate(self.bodies):
+            (x0, y0, _), (x1, y1, _) = box(body, -1, client)
+            place[3 * at], place[3 * at + 1] = 0.5 * (x0 + x1), 0.5 * (y0 + y1)
+
+    def report(self, poses: NDArray[np.float64], near: set[int]) -> None:
         """Correct the speed of robots that a contact slowed down or pushed along."""
         for index in near:
             x, y, _ = self._bullet.getBaseVelocity(self.bodies[index], self._client)[0]
-            told_x, told_y, _ = self._twists[index].tolist()
-            cos, sin = math.cos(poses[index][2]), math.sin(poses[index][2])
+            told_x, told_y, _ = self._told[index]
+            if x == told_x and y == told_y:
+                continue
+            cos, sin = math.cos(poses[index, 2]), math.sin(poses[index, 2])
             told, happened = told_x * cos + told_y * sin, x * cos + y * sin
             share = happened / told if told else -1.0
             self.velocities[index, 0] = self.velocities[index, 0] * share if 0.0 <= share <= 1.0 else happened
@@ -168,9 +192,18 @@ class WheelDrive:
                 )
             yield
 
-    def report(self, poses: list[tuple[float, float, float]], near: set[int]) -> None:
+    def read(self, poses: NDArray[np.float64]) -> None:
+        """Ask for each pose."""
+        rows = []
+        for body in self.bodies:
+            (x, y, _), (_, _, s, c) = self._bullet.getBasePositionAndOrientation(body, self._client)
+            heading = math.atan2(2.0 * s * c, c * c - s * s)
+            rows.append((x, y, heading if heading > -math.pi else math.pi))
+        poses[:] = rows
+
+    def report(self, poses: NDArray[np.float64], near: set[int]) -> None:
         """Read how the bodies move; robots in contact ramp from what they really do, not from what they were told."""
-        for index, (body, (_, _, heading)) in enumerate(zip(self.bodies, poses, strict=True)):
+        for index, (body, heading) in enumerate(zip(self.bodies, poses[:, 2].tolist(), strict=True)):
             (x, y, _), (_, _, turn) = self._bullet.getBaseVelocity(body, self._client)
             self.velocities[index] = x * math.cos(heading) + y * math.sin(heading), turn
         for index in near:
@@ -182,20 +215,20 @@ def _plan(
     commands: NDArray[np.float64],
     poses: NDArray[np.float64],
     velocities: NDArray[np.float64],
-    period: float,
-    limits: tuple[float, float],
-    steps: tuple[float, float],
+    limits: tuple[float, float, float, float, float],
     twists: NDArray[np.float64],
 ) -> None:
-    """Ramp `velocities` towards `commands` and write the constant world velocity (x, y, turn) that ends where it ends.
+    """Ramp `velocities` towards `commands`, turn `poses`, write the constant velocities (x, y, turn) that end alike.
 
     Speed and turn rate change linearly over the period; the displacement is the integral of v(t) (cos h(t), sin h(t)),
-    by Gauss's two points, whose error is below a micrometre here.
+    by Gauss's two points, whose error is below a micrometre here. `limits` are the period, the largest speed and turn
+    rate, and by how much they can change in a period.
     """
+    period, v_max, w_max, v_step, w_step = limits
     for i in range(len(commands)):
         v0, w0 = velocities[i]
-        v = min(max(min(max(commands[i, 0], -limits[0]), limits[0]), v0 - steps[0]), v0 + steps[0])
-        w = min(max(min(max(commands[i, 1], -limits[1]), limits[1]), w0 - steps[1]), w0 + steps[1])
+        v = min(max(min(max(commands[i, 0], -v_max), v_max), v0 - v_step), v0 + v_step)
+        w = min(max(min(max(commands[i, 1], -w_max), w_max), w0 - w_step), w0 + w_step)
         x = y = 0.0
         for s in (0.5 - math.sqrt(3) / 6, 0.5 + math.sqrt(3) / 6):
             heading = poses[i, 2] + period * s * (w0 + (w - w0) * s / 2)
@@ -204,3 +237,4 @@ def _plan(
             y += speed * math.sin(heading) / 2
         twists[i, 0], twists[i, 1], twists[i, 2] = x, y, (w0 + w) / 2
         velocities[i, 0], velocities[i, 1] = v, w
+        poses[i, 2] = math.pi - (math.pi - poses[i, 2] - period * (w0 + w) / 2) % (2 * math.pi)

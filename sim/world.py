@@ -123,18 +123,12 @@ class World:
             pybullet.resetBaseVelocity(body, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), self._client)
 
     def _read(self) -> None:
-        client, read, atan2, pi = self._client, pybullet.getBasePositionAndOrientation, math.atan2, math.pi
-        rows = []
-        for body in self._bodies:
-            (x, y, _), (_, _, s, c) = read(body, client)
-            heading = atan2(2.0 * s * c, c * c - s * s)
-            rows.append((x, y, heading if heading > -pi else pi))
-        self.poses[:] = rows
+        self._drive.read(self.poses)
         self.touching_robot.fill(False)
         self.touching_rack.fill(False)
         near: set[int] = set()
         hall, first = self._hall, self._bodies[0]
-        for contact in pybullet.getContactPoints(physicsClientId=client):
+        for contact in pybullet.getContactPoints(physicsClientId=self._client):
             a, b, touches = contact[1] - first, contact[2] - first, contact[8] <= TOUCH_DISTANCE
             if a >= 0 and b >= 0:
                 near.update((a, b))
@@ -144,7 +138,7 @@ class World:
                 near.add(max(a, b))
                 if touches:
                     self.touching_rack[max(a, b)] = True
-        self._drive.report(rows, near)
+        self._drive.report(self.poses, near)
 
 
 def _connect() -> int:
