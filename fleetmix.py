@@ -6,7 +6,7 @@ import inspect
 import io
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,32 +28,70 @@ from policies.run_folder import EVALUATION, load_agent, load_run
 from policies.train import train as train_fleet
 from sim.errors import InputError
 from sim.layout import load_layout, scene_names
-from sim.scene import DriveModel, SceneConfig
+from sim.scene import DriveModel, open_scene
 
 DESCRIPTION = "Train a fleet of warehouse robots with QMIX, and run every robot from its own ONNX file."
-Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
 Place = Annotated[Path, tyro.conf.Positional]
 
 
-def train(
-    settings: Settings,
-    scene: str | None = None,
-    robots: int | None = None,
-    agent: AgentKind | None = None,
-    run: Path | None = None,
-    resume: bool = False,
-) -> None:
+@dataclass(frozen=True)
+class Short:
+    """Short forms of settings that are needed often."""
+
+    scene: str | None = None
+    """Short for --scene.layout."""
+    robots: int | None = None
+    """Short for --scene.robots; by default as many as the scene's map asks for."""
+    agent: AgentKind | None = None
+    """Short for --agent.kind."""
+
+    def resolve(self, settings: TrainConfig) -> TrainConfig:
+        """The settings with the short forms put in their places."""
+        scene = settings.scene if self.scene is None else open_scene(self.scene)[0]
+        scene = replace(settings.scene, layout=scene.layout, robots=scene.robots)
+        if self.robots is not None:
+            scene = replace(scene, robots=self.robots)
+        agent = settings.agent if self.agent is None else replace(settings.agent, kind=self.agent)
+        return replace(settings, scene=scene, agent=agent)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Where, how often and on what wheels a policy is measured."""
+
+    scene: str | None = None
+    """Another scene than that of the training: a name or a map file."""
+    robots: int | None = None
+    """Another number of robots."""
+    episodes: int = 20
+    """How many."""
+    seed: int = 0
+    """Of the first episode; the others follow."""
+    drive: DriveModel = "velocity"
+    """Drive model: velocity, or wheels with motors, casters and friction."""
+    json: Path | None = None
+    """File for the rows as JSON."""
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise InputError(f"episodes is {self.episodes}; valid is a whole number from 1 up")
+
+
+Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
+Shorts = Annotated[Short, tyro.conf.arg(name="")]
+Measured = Annotated[Measure, tyro.conf.arg(name="")]
+
+
+def train(settings: Settings, short: Shorts, run: Path | None = None, resume: bool = False) -> None:
     """Train a fleet.
 
     Args:
         settings: everything that decides how training goes.
-        scene: short for --scene.layout.
-        robots: short for --scene.robots; by default as many as the scene's map asks for.
-        agent: short for --agent.kind: mlp or gru.
+        short: short forms.
         run: the run folder; by default runs/SCENE-ALGO-SEED.
         resume: go on with the run in that folder.
     """
-    config = _resolve(settings, scene, robots, agent)
+    config = short.resolve(settings)
     result = train_fleet(config, run or _default_run(config), resume)
     _say(f"{result.steps:,} env steps in {result.seconds / 60:.1f} min; run folder: {result.run}")
     if result.interrupted:
@@ -61,38 +99,25 @@ def train(
     _say(f"next: fleetmix evaluate {result.run}")
 
 
-def evaluate(
-    run: Place,
-    scene: str | None = None,
-    robots: int | None = None,
-    episodes: int = 20,
-    seed: int = 0,
-    drive: DriveModel = "velocity",
-    json: Path | None = None,
-) -> None:
+def evaluate(run: Place, measure: Measured) -> None:
     """Measure a run's greedy policy against always-go and the solo bound, on the same seeds.
 
     Args:
         run: the run folder.
-        scene: another scene than that of the training: a name or a map file.
-        robots: another number of robots.
-        episodes: how many.
-        seed: of the first episode; the others follow.
-        drive: velocity, or wheels with motors, casters and friction.
-        json: file for the rows as JSON.
+        measure: where and how often.
     """
     opened = load_run(run)
     network, _ = load_agent(opened)
     name = opened.config.algo.upper()
     if opened.config.env:
-        _show(evaluate_returns(opened.source, network, name, episodes, seed), json)
+        _show(evaluate_returns(opened.source, network, name, measure.episodes, measure.seed), measure.json)
         return
-    policy = GreedyPolicy(network, name)
-    chosen = choose_scene(opened.config.scene, opened.source.parsed_layout(), scene, robots, drive)
-    rows = evaluate_fleet([policy], *chosen, episodes, seed)
-    if (scene, robots, drive) == (None, None, "velocity"):
+    trained = opened.config.scene, opened.source.parsed_layout()
+    scene, layout = choose_scene(*trained, measure.scene, measure.robots, measure.drive)
+    rows = evaluate_fleet([GreedyPolicy(network, name)], scene, layout, measure.episodes, measure.seed)
+    if scene == opened.config.scene:
         write_atomically(opened.path / EVALUATION, as_json(rows).encode())
-    _show(rows, json)
+    _show(rows, measure.json)
 
 
 def export(run: Place, out: Path | None = None) -> None:
@@ -115,29 +140,16 @@ def verify(path: Place) -> None:
     _say(str(verify_path(path)))
 
 
-def drive(
-    path: Place,
-    scene: str | None = None,
-    robots: int | None = None,
-    episodes: int = 20,
-    seed: int = 0,
-    drive: DriveModel = "velocity",
-    json: Path | None = None,
-) -> None:
+def drive(path: Place, measure: Measured) -> None:
     """Drive the fleet in the simulator, every robot with its own ONNX files and its own observation only.
 
     Args:
         path: a run folder or a bundle.
-        scene: another scene than that of the training: a name or a map file.
-        robots: another number of robots.
-        episodes: how many.
-        seed: of the first episode; the others follow.
-        drive: velocity, or wheels with motors, casters and friction.
-        json: file for the rows as JSON.
+        measure: where and how often.
     """
     fleet = OnnxFleet(bundle_of(path), 1)
-    chosen = choose_scene(*fleet.trained_in(), scene, robots, drive)
-    _show(evaluate_fleet([fleet], *chosen, episodes, seed, fleet.control), json)
+    scene, layout = choose_scene(*fleet.trained_in(), measure.scene, measure.robots, measure.drive)
+    _show(evaluate_fleet([fleet], scene, layout, measure.episodes, measure.seed, fleet.control), measure.json)
 
 
 def scenes() -> None:
@@ -150,27 +162,16 @@ def scenes() -> None:
     Console().print(table)
 
 
-def demo(
-    settings: Settings,
-    scene: str | None = None,
-    robots: int | None = None,
-    agent: AgentKind | None = None,
-    run: Path = Path("runs/demo"),
-    episodes: int = 20,
-    evaluation_seed: int = 0,
-) -> None:
+def demo(settings: Settings, short: Shorts, run: Path = Path("runs/demo"), episodes: int = 20) -> None:
     """Train, evaluate, export, verify and drive; then one table, a learning curve and a film.
 
     Args:
         settings: everything that decides how training goes.
-        scene: short for --scene.layout.
-        robots: short for --scene.robots; by default as many as the scene's map asks for.
-        agent: short for --agent.kind: mlp or gru.
+        short: short forms.
         run: the run folder; everything goes there.
         episodes: how many to evaluate each policy in.
-        evaluation_seed: of the first of these episodes.
     """
-    rows = run_demo(_resolve(settings, scene, robots, agent), run, episodes, evaluation_seed, _say)
+    rows = run_demo(short.resolve(settings), run, episodes, _say)
     _show(rows, run / "table.json")
     for name in ("learning_curve.png", "fleet.gif", "bundle"):
         _say(f"{name}: {run / name}")
@@ -214,7 +215,8 @@ def _parse_with(settings: TrainConfig, arguments: Sequence[str] | None) -> funct
 def _deferred(command: Callable[..., None], settings: TrainConfig) -> Callable[..., functools.partial[None]]:
     """The command with its arguments, to be run after parsing; `settings` are the defaults of a training."""
     signature = inspect.signature(command)
-    parameters = [p.replace(default=settings) if name == "settings" else p for name, p in signature.parameters.items()]
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values()]
+    parameters = [p.replace(default=settings) if p.name == "settings" else p for p in parameters]
 
     @functools.wraps(command)
     def parsed(**arguments: Any) -> functools.partial[None]:
@@ -222,17 +224,6 @@ def _deferred(command: Callable[..., None], settings: TrainConfig) -> Callable[.
 
     parsed.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return parsed
-
-
-def _resolve(settings: TrainConfig, scene: str | None, robots: int | None, agent: AgentKind | None) -> TrainConfig:
-    """The settings with the short options put in their places."""
-    changed: SceneConfig = settings.scene if scene is None else replace(settings.scene, layout=scene)
-    if robots is not None:
-        changed = replace(changed, robots=robots)
-    elif scene is not None:
-        changed = replace(changed, robots=load_layout(scene).robots)
-    network = settings.agent if agent is None else replace(settings.agent, kind=agent)
-    return replace(settings, scene=changed, agent=network)
 
 
 def _default_run(config: TrainConfig) -> Path:

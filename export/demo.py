@@ -19,14 +19,13 @@ from sim.env import Controller
 FILM_SEED = 0
 
 
-def demo(config: TrainConfig, folder: Path, episodes: int, seed: int, say: Callable[[str], None]) -> list[Row]:
+def demo(config: TrainConfig, folder: Path, episodes: int, say: Callable[[str], None]) -> list[Row]:
     """Trains a fleet and takes it all the way to ONNX.
 
     Args:
         config: the training.
         folder: the run folder; everything goes there.
         episodes: how many to evaluate each policy in.
-        seed: of the first of them.
         say: prints a line for the person who waits.
 
     Returns:
@@ -44,7 +43,7 @@ def demo(config: TrainConfig, folder: Path, episodes: int, seed: int, say: Calla
     say(f"2/5 evaluate: {episodes} greedy episodes")
     name = config.algo.upper()
     greedy = GreedyPolicy(agent, f"{name}, torch")
-    rows = evaluate_fleet([greedy], scene, layout, episodes, seed)
+    rows = evaluate_fleet([greedy], scene, layout, episodes)
     write_atomically(run.path / EVALUATION, as_json(rows).encode())
 
     say("3/5 export: one ONNX file a robot")
@@ -55,7 +54,7 @@ def demo(config: TrainConfig, folder: Path, episodes: int, seed: int, say: Calla
 
     say("5/5 drive: every robot with its own ONNX files")
     fleet = OnnxFleet(bundle, scene.robots, f"{name}, ONNX")
-    driven = evaluate_fleet([fleet], scene, layout, episodes, seed, fleet.control)
+    driven = evaluate_fleet([fleet], scene, layout, episodes, controller=fleet.control)
     rows.insert(2, driven[1])
     write_atomically(folder / "table.json", as_json(rows).encode())
 
