@@ -3,7 +3,7 @@
 Each training gets the whole machine; two at a time would share its time. A run that is already in the folder is not
 trained again, so a stopped benchmark goes on where it was. The interval is that of the mean over the training seeds.
 
-    python benchmarks/learning.py [--scene small] [--minutes 8] [--seeds 3] [--algos qmix vdn iql] [--out runs/learning]
+    python benchmarks/learning.py [--scene small] [--minutes 6] [--seeds 3] [--algos qmix vdn iql] [--out runs/learning]
 """
 
 import argparse

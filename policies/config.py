@@ -30,11 +30,11 @@ class RolloutConfig:
     """Length of a sequence, and steps of each environment between two sets of parameters [env steps]."""
     epsilon_start: float = 1.0
     """Share of random actions in the beginning [1]."""
-    epsilon_end: float = 0.05
+    epsilon_end: float = 0.02
     """Share of random actions in the long run [1]."""
     epsilon_steps: int = 80_000
     """Time in which the first falls linearly to the second [env steps]."""
-    validation_episodes: int = 16
+    validation_episodes: int = 32
     """Greedy episodes, always on the same seeds, that decide which checkpoint is the best."""
     validation_share: float = 0.03
     """Env steps of these episodes for each env step of training [1]."""
@@ -67,7 +67,7 @@ class TrainConfig:
     """How the robots' values are mixed: qmix, vdn or iql."""
     seed: int = 0
     """Fixes the parameters in the beginning, the episodes and the exploration."""
-    minutes: float = 8.0
+    minutes: float = 6.0
     """Training time, earlier parts of a resumed run included [min]."""
     steps: int = 0
     """Training length instead of a time, rounded up to a whole iteration [env steps]; 0 trains for the minutes."""
@@ -75,7 +75,7 @@ class TrainConfig:
     """Sequences in an update."""
     updates: int = 3
     """Updates for each iteration, that is for each envs x sequence env steps."""
-    replay: int = 4000
+    replay: int = 16_000
     """Capacity of the replay [sequences]."""
     warmup: int = 256
     """Sequences in the replay before the first update, also after a resume [sequences]."""
