@@ -3,7 +3,7 @@
 Each training gets the whole machine; two at a time would share its time. A run that is already in the folder is not
 trained again, so a stopped benchmark goes on where it was. The interval is that of the mean over the training seeds.
 
-    python benchmarks/learning.py [--scene small] [--minutes 6] [--seeds 3] [--algos qmix vdn iql] [--out runs/learning]
+    python benchmarks/learning.py [--scene small] [--minutes 6 | --steps N] [--seeds 3] [--algos qmix vdn iql]
 """
 
 import argparse
@@ -56,20 +56,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scene", default="small")
     parser.add_argument("--minutes", type=float, default=TrainConfig.minutes, help="of each training")
+    parser.add_argument("--steps", type=int, default=0, help="of each training, in place of the minutes")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each algorithm")
     parser.add_argument("--algos", nargs="+", choices=ALGOS, default=ALGOS)
     parser.add_argument("--episodes", type=int, default=20, help="to evaluate each training in")
     parser.add_argument("--out", type=Path, default=Path("runs/learning"))
     options = parser.parse_args()
     scene, _ = open_scene(options.scene)
-    title = f"{options.scene}, {scene.robots} robots, {options.minutes:g} min of training"
+    length = f"{options.steps:,} env steps" if options.steps else f"{options.minutes:g} min"
+    title = f"{options.scene}, {scene.robots} robots, {length} of training"
     table = Table(title=f"{title}, {options.episodes} episodes")
     for column in ("policy", "seeds", "throughput", "efficiency", "contacts", "deadlocks", "empty episodes"):
         table.add_column(column, justify="left" if column == "policy" else "right")
     for algo in options.algos:
         trained = []
         for seed in range(FIRST_SEED, FIRST_SEED + options.seeds):
-            config = TrainConfig(scene=scene, algo=algo, seed=seed, minutes=options.minutes)
+            config = TrainConfig(scene=scene, algo=algo, seed=seed, minutes=options.minutes, steps=options.steps)
             trained.append(learn(config, options.out / f"{algo}-{seed}", options.episodes))
         if algo == options.algos[0]:
             table.add_row(*summary("always-go", [trained[0][0]]))

@@ -181,3 +181,32 @@ def test_a_bundle_that_was_changed_gets_one_line(trained: Path, tmp_path: Path, 
     assert "robot_1.onnx" in fail(["drive", str(bundle)], capsys)
     (tmp_path / "full").write_text("a file")
     assert "full" in fail(["export", str(trained), "--out", str(tmp_path / "full")], capsys)
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_a_table_a_curve_and_a_film(tmp_path: Path, capsys) -> None:
+    from PIL import Image
+
+    run = tmp_path / "demo"
+    fleetmix.main(["demo", "--scene", "aisle", "--steps", "512", "--episodes", "2", "--run", str(run), *QUICK])
+    rows = json.loads((run / "table.json").read_text())
+    assert [row["policy"] for row in rows] == ["always-go", "QMIX, torch", "QMIX, ONNX", "solo bound"]
+    assert rows[1]["throughput"] == rows[2]["throughput"]
+    assert "against torch" in capsys.readouterr().out
+    with Image.open(run / "learning_curve.png") as curve:
+        assert curve.size == (960, 540)
+    with Image.open(run / "fleet.gif") as film:
+        assert film.n_frames == 20  # 8 s, a frame every 0.4 s
+
+
+def test_another_environment_is_trained_and_measured(tmp_path: Path, capsys) -> None:
+    env = "mpe2.simple_spread_v3:parallel_env"
+    run = tmp_path / "spread"
+    fleetmix.main(["train", "--env", env, "--steps", "512", "--run", str(run), *QUICK])
+    file = tmp_path / "rows.json"
+    fleetmix.main(["evaluate", str(run), "--episodes", "3", "--json", str(file)])
+    assert [row["policy"] for row in json.loads(file.read_text())] == ["random", "QMIX"]
+    fleetmix.main(["export", str(run)])
+    fleetmix.main(["verify", str(run)])
+    assert "against torch" in capsys.readouterr().out
+    assert "warehouse" in fail(["drive", str(run)], capsys)

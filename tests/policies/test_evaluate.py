@@ -1,0 +1,110 @@
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from policies.agent import AgentConfig, AgentNetwork
+from policies.environments import EnvSource
+from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns, run_episode, run_solo
+from policies.figures import Episode, as_json, make_row, mean_and_ci95
+from policies.planners import AlwaysGo
+from sim.env import WarehouseEnv
+from sim.errors import InputError
+from sim.layout import load_layout
+from sim.observation import MANEUVERS, observation_spec
+from sim.scene import RobotConfig, SceneConfig
+
+SMALL = SceneConfig(layout="small", robots=2, time_limit=24.0)
+LAYOUT = load_layout("small")
+
+
+class AlwaysStop(AlwaysGo):
+    """Never moves."""
+
+    name = "always-stop"
+
+    def act(self, observations):
+        return np.full(len(observations), MANEUVERS.index("stop"), np.int64)
+
+
+def network(shared: bool) -> AgentNetwork:
+    scale = torch.from_numpy(observation_spec(RobotConfig()).scale)
+    return AgentNetwork(3, scale, len(MANEUVERS), AgentConfig("gru", hidden=8, shared=shared))
+
+
+def test_a_robot_that_stands_for_20_s_is_deadlocked_once() -> None:
+    env = WarehouseEnv(dataclasses.replace(SMALL, time_limit=60.0))
+    episode = run_episode(env, AlwaysStop(), seed=1)
+    # Both robots stand from the start, so each deadlock begins after 20 s and never ends. 2 robots x 60 s = 1 / 30 h.
+    assert episode == Episode(hours=pytest.approx(1 / 30), deliveries=0, robot_contacts=0, rack_contacts=0, deadlocks=2)
+    shorter = WarehouseEnv(dataclasses.replace(SMALL, time_limit=19.6))
+    assert run_episode(shorter, AlwaysStop(), seed=1).deadlocks == 0
+
+
+def test_the_solo_bound_of_one_robot_is_that_robot_and_that_of_two_adds_them_up() -> None:
+    one = dataclasses.replace(SMALL, robots=1)
+    rows = evaluate_fleet([], one, LAYOUT, episodes=3, seed=7)
+    assert [row.policy for row in rows] == ["always-go", "solo bound"]
+    assert rows[0].throughput == rows[1].throughput > 0
+    assert rows[0].efficiency == rows[1].efficiency == 1.0
+    both = run_solo(SMALL, LAYOUT, [7])[0]
+    env = WarehouseEnv(one)
+    alone = [run_episode(env, AlwaysGo(), 7, robot).deliveries for robot in (0, 1)]
+    assert both.deliveries == sum(alone)
+    assert both.hours == pytest.approx(2 * 24 / 3600)
+
+
+def test_figures_worked_by_hand() -> None:
+    # 4 robots x 60 s = 1/15 h: 5, 7 and 9 deliveries are 75, 105 and 135 an hour; mean 105, standard deviation 30,
+    # and with 2 degrees of freedom t = 4.3027, so the interval is 4.3027 * 30 / sqrt(3) = 74.52.
+    scene = SceneConfig(robots=4)
+    episodes = [Episode(1 / 15, n, robot_contacts=1, rack_contacts=0, deadlocks=n == 5) for n in (5, 7, 9)]
+    row = make_row("ours", scene, episodes, bound=210.0)
+    assert (row.throughput, row.efficiency) == pytest.approx((105.0, 0.5))
+    assert row.throughput_ci95 == pytest.approx(74.52, abs=0.01)
+    assert (row.robot_contacts, row.rack_contacts) == pytest.approx((15.0, 0.0))  # 3 in 1/5 h
+    assert (row.deadlocks, row.empty_episodes, row.episodes) == (1, 0, 3)
+    assert math.isnan(mean_and_ci95([1.0])[1])
+    alone = make_row("ours", scene, episodes[:1], bound=210.0)
+    assert json.loads(as_json([alone]))[0]["throughput_ci95"] is None
+
+
+def test_a_shared_network_drives_any_fleet_and_one_of_own_parameters_only_its_own() -> None:
+    for robots in (1, 2, 5):
+        policy = GreedyPolicy(network(shared=True), "shared")
+        run_episode(WarehouseEnv("small", robots=robots), policy, seed=0)
+    own = GreedyPolicy(network(shared=False), "own")
+    own.reset(3)
+    with pytest.raises(InputError, match="robots is 5, but each of the 3 robots"):
+        own.reset(5)
+
+
+def test_greedy_episodes_forget_the_one_before() -> None:
+    env, policy = WarehouseEnv(SMALL), GreedyPolicy(network(shared=True), "ours")
+    first = run_episode(env, policy, seed=3)
+    run_episode(env, policy, seed=4)
+    assert run_episode(env, policy, seed=3) == first
+
+
+def test_another_scene_keeps_the_robot_and_brings_its_own_fleet() -> None:
+    trained = dataclasses.replace(SMALL, robot=RobotConfig(radius=0.25))
+    assert choose_scene(trained, LAYOUT, None, None, "velocity") == (trained, LAYOUT)
+    scene, layout = choose_scene(trained, LAYOUT, "narrow", None, "wheels")
+    assert (scene.layout, scene.robots, scene.drive, scene.robot.radius) == ("narrow", 6, "wheels", 0.25)
+    assert layout.columns == 9
+    assert choose_scene(trained, LAYOUT, "narrow", 2, "velocity")[0].robots == 2
+    with pytest.raises(InputError, match="68"):
+        choose_scene(trained, LAYOUT, None, 69, "velocity")
+
+
+def test_another_environment_is_measured_by_its_return() -> None:
+    source = EnvSource(factory="tests.policies.tiny_envs:Guess")
+    # Saying what it sees brings an agent its best reward at every step; by chance it does so half of the time.
+    agent = AgentNetwork(2, torch.ones(2), 2, AgentConfig(hidden=8))
+    random, greedy = evaluate_returns(source, agent, "IQL", episodes=30, seed=0)
+    assert (random.policy, greedy.policy, greedy.episodes) == ("random", "IQL", 30)
+    assert random.team_return == pytest.approx(2.0, abs=0.8)
+    assert 0.0 <= greedy.team_return <= 4.0
