@@ -283,7 +283,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
         ({"minutes": float("nan")}, "minutes is nan"),
         ({"seed": -1}, "seed is -1"),
         ({"replay": 100}, "replay is 100; valid is at least"),
-        ({"warmup": 5000}, "warmup is 5000"),
+        ({"warmup": 50000}, "warmup is 50000"),
         ({"rollout": {"envs": 0}}, r"rollout\.envs is 0"),
         ({"rollout": {"epsilon_end": 2.0}}, r"rollout\.epsilon_end is 2\.0"),
         ({"agent": {"kind": "transformer"}}, "transformer.*mlp, gru"),
