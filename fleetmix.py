@@ -232,7 +232,7 @@ def _default_run(config: TrainConfig) -> Path:
 
 
 def _show(rows: Sequence[Row] | Sequence[ReturnRow], file: Path | None) -> None:
-    Console().print(as_table(rows))
+    Console(width=None if sys.stdout.isatty() else 120).print(as_table(rows))
     if file is not None:
         write_atomically(file, as_json(rows).encode())
         _say(f"JSON: {file}")

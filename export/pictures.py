@@ -43,8 +43,8 @@ def plot_learning_curve(metrics: Path, rows: Sequence[Row], picture: Path) -> No
     for row, colour, style in zip(
         rows, ("#d94801", "#08519c", "#238b45", "#555555"), ("-.", ":", ":", "--"), strict=False
     ):
-        axes.axhline(row.throughput, color=colour, linestyle=style, linewidth=1.2, label=f"{row.policy}, greedy")
-    axes.set(xlabel="environment steps", ylabel="deliveries per robot-hour", ylim=(0, None))
+        axes.axhline(row.throughput, color=colour, linestyle=style, linewidth=1.2, label=row.policy)
+    axes.set(xlabel="environment steps", ylabel="deliveries per robot-hour", xlim=(0, None), ylim=(0, None))
     axes.set_title(f"{rows[0].scene}, {rows[0].robots} robots")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
