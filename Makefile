@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: venv demo test lint check bench
+.PHONY: venv demo test lint check bench bench-learning
 
 venv: $(INSTALLED)
 
@@ -28,4 +28,8 @@ lint: $(INSTALLED)
 check: lint test
 
 bench: $(INSTALLED)
-	@set -e; for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file"; done
+	@set -e; for name in simulation lidar inference; do echo "$$name"; $(BIN)/python benchmarks/$$name.py; done
+
+# Nine trainings of six minutes each.
+bench-learning: $(INSTALLED)
+	$(BIN)/python benchmarks/learning.py
