@@ -8,16 +8,11 @@ from typing import Any, Literal, get_args
 
 from policies.agent import AgentConfig
 from policies.learner import LearnerConfig
-from sim.errors import InputError
+from sim.errors import InputError, require
 from sim.scene import SceneConfig, scene_from_dict
 
 Algo = Literal["qmix", "vdn", "iql"]
 ALGOS: tuple[str, ...] = get_args(Algo)
-
-
-def _require(condition: bool, name: str, value: object, valid: str) -> None:
-    if not condition:
-        raise InputError(f"{name} is {value!r}; valid is {valid}")
 
 
 @dataclass(frozen=True)
@@ -43,11 +38,11 @@ class RolloutConfig:
 
     def __post_init__(self) -> None:
         for name in ("envs", "sequence", "epsilon_steps", "validation_episodes"):
-            _require(getattr(self, name) >= 1, f"rollout.{name}", getattr(self, name), "a whole number from 1 up")
+            require(getattr(self, name) >= 1, f"rollout.{name}", getattr(self, name), "a whole number from 1 up")
         for name in ("epsilon_start", "epsilon_end"):
-            _require(0 <= getattr(self, name) <= 1, f"rollout.{name}", getattr(self, name), "0 to 1")
+            require(0 <= getattr(self, name) <= 1, f"rollout.{name}", getattr(self, name), "0 to 1")
         share = self.validation_share
-        _require(0 < share <= 1, "rollout.validation_share", share, "above 0, at most 1")
+        require(0 < share <= 1, "rollout.validation_share", share, "above 0, at most 1")
 
     def epsilon(self, steps: int) -> float:
         """The share of random actions after that many env steps."""
@@ -89,18 +84,18 @@ class TrainConfig:
     """The collection of experience."""
 
     def __post_init__(self) -> None:
-        _require(self.algo in ALGOS, "algo", self.algo, ", ".join(ALGOS))
-        _require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
-        _require(math.isfinite(self.minutes) and self.minutes > 0, "minutes", self.minutes, "a finite number above 0")
-        _require(self.steps >= 0, "steps", self.steps, "a whole number from 0 up")
+        require(self.algo in ALGOS, "algo", self.algo, ", ".join(ALGOS))
+        require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
+        require(math.isfinite(self.minutes) and self.minutes > 0, "minutes", self.minutes, "a finite number above 0")
+        require(self.steps >= 0, "steps", self.steps, "a whole number from 0 up")
         for name in ("batch", "replay", "log_every"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1 up")
-        _require(self.updates >= 0, "updates", self.updates, "a whole number from 0 up")
+            require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1 up")
+        require(self.updates >= 0, "updates", self.updates, "a whole number from 0 up")
         sequences = self.rollout.envs * self.rollout.sequence
-        _require(
+        require(
             self.replay >= sequences, "replay", self.replay, f"at least rollout.envs x rollout.sequence, {sequences}"
         )
-        _require(1 <= self.warmup <= self.replay, "warmup", self.warmup, f"1 to the replay's capacity, {self.replay}")
+        require(1 <= self.warmup <= self.replay, "warmup", self.warmup, f"1 to the replay's capacity, {self.replay}")
 
 
 def config_from_dict(values: Mapping[str, Any], source: str) -> TrainConfig:
@@ -119,7 +114,7 @@ def config_from_dict(values: Mapping[str, Any], source: str) -> TrainConfig:
 def _read(kind: type[Any], values: Mapping[str, Any], source: str) -> Any:
     known = [f.name for f in dataclasses.fields(kind)]
     for name in values:
-        _require(name in known, f"{source}: setting", name, ", ".join(known))
+        require(name in known, f"{source}: setting", name, ", ".join(known))
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:

@@ -154,12 +154,16 @@ class QLearner:
         """Take one gradient step on the batch and move the target network; return the loss and what is worth watching.
 
         Raises:
-            RuntimeError: when a gradient is not finite; the parameters then stay as they were.
+            FloatingPointError: when a gradient is not finite; the parameters then stay as they were.
         """
         loss, watched = self.loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        norm = nn.utils.clip_grad_norm_(self._online, self.config.gradient_norm, error_if_nonfinite=True, foreach=True)
+        norm = nn.utils.clip_grad_norm_(self._online, self.config.gradient_norm, foreach=True)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(
+                f"the gradient's norm is {norm.item()} after {self.updates} updates; valid is finite"
+            )
         self._optimizer.step()
         with torch.no_grad():
             torch._foreach_lerp_(self._target, self._online, self.config.target_rate)

@@ -183,9 +183,7 @@ class TrainingLoop:
     def _update(self) -> dict[str, float]:
         try:
             watched = self._learner.update(self._replay.sample(self._config.batch, self._generator))
-        except RuntimeError as error:
-            if "non-finite" not in str(error):
-                raise
+        except FloatingPointError as error:
             raise self._diverged("a gradient") from error
         for name, value in watched.items():
             if not math.isfinite(value):

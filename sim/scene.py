@@ -10,16 +10,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from sim.errors import InputError
+from sim.errors import InputError, require
 from sim.layout import Layout, load_layout
 
 DriveModel = Literal["velocity", "wheels"]
 DRIVE_MODELS: tuple[str, ...] = get_args(DriveModel)
-
-
-def _require(condition: bool, name: str, value: object, valid: str) -> None:
-    if not condition:
-        raise InputError(f"{name} is {value!r}; valid is {valid}")
 
 
 def _is_number(value: object) -> bool:
@@ -33,7 +28,7 @@ def _is_count(value: object) -> bool:
 def _require_positive(owner: str, settings: object, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
-        _require(_is_number(value) and value > 0, f"{owner}.{name}", value, "a finite number above 0")
+        require(_is_number(value) and value > 0, f"{owner}.{name}", value, "a finite number above 0")
 
 
 @dataclass(frozen=True)
@@ -70,10 +65,10 @@ class RobotConfig:
     def __post_init__(self) -> None:
         margin, rays = self.safety_margin, self.lidar_rays
         _require_positive("robot", self, *(f.name for f in fields(self) if f.name != "safety_margin"))
-        _require(self.radius < 0.5, "robot.radius", self.radius, "below 0.5 m, so that it fits into a 1 m aisle")
-        _require(_is_number(margin) and 0 <= margin < 0.2, "robot.safety_margin", margin, "at least 0 and below 0.2 m")
-        _require(_is_count(rays) and rays >= 8, "robot.lidar_rays", rays, "a whole number from 8 up")
-        _require(_is_count(self.neighbours), "robot.neighbours", self.neighbours, "a whole number from 1 up")
+        require(self.radius < 0.5, "robot.radius", self.radius, "below 0.5 m, so that it fits into a 1 m aisle")
+        require(_is_number(margin) and 0 <= margin < 0.2, "robot.safety_margin", margin, "at least 0 and below 0.2 m")
+        require(_is_count(rays) and rays >= 8, "robot.lidar_rays", rays, "a whole number from 8 up")
+        require(_is_count(self.neighbours), "robot.neighbours", self.neighbours, "a whole number from 1 up")
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ class RewardConfig:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            _require(_is_number(value), f"reward.{name}", value, "a finite number")
+            require(_is_number(value), f"reward.{name}", value, "a finite number")
 
 
 @dataclass(frozen=True)
@@ -120,19 +115,19 @@ class SceneConfig:
     """The team's reward."""
 
     def __post_init__(self) -> None:
-        _require(isinstance(self.layout, str), "layout", self.layout, "a scene's name or the path of a map")
-        _require(_is_count(self.robots), "robots", self.robots, "a whole number from 1 up")
-        _require(self.drive in DRIVE_MODELS, "drive", self.drive, " or ".join(DRIVE_MODELS))
+        require(isinstance(self.layout, str), "layout", self.layout, "a scene's name or the path of a map")
+        require(_is_count(self.robots), "robots", self.robots, "a whole number from 1 up")
+        require(self.drive in DRIVE_MODELS, "drive", self.drive, " or ".join(DRIVE_MODELS))
         _require_positive("scene", self, "time_limit", "decision_period", "control_period", "reach_distance")
-        _require(self.reach_distance <= 0.5, "scene.reach_distance", self.reach_distance, "at most 0.5 m, half a cell")
+        require(self.reach_distance <= 0.5, "scene.reach_distance", self.reach_distance, "at most 0.5 m, half a cell")
         ratio = self.decision_period / self.control_period
-        _require(
+        require(
             abs(ratio - round(ratio)) < 1e-6 and ratio >= 1,
             "scene.decision_period",
             self.decision_period,
             f"a multiple of the control period, {self.control_period} s",
         )
-        _require(
+        require(
             self.time_limit >= self.decision_period,
             "scene.time_limit",
             self.time_limit,
@@ -158,7 +153,7 @@ def _read(kind: type[Config], values: object, source: str, **nested: object) -> 
     if not isinstance(values, Mapping):
         raise InputError(f"{source}: the settings are {values!r}; valid is a mapping of {', '.join(known)}")
     for name in values:
-        _require(name in known, f"{source}: setting", name, ", ".join(known))
+        require(name in known, f"{source}: setting", name, ", ".join(known))
     try:
         return kind(**{**values, **nested})
     except InputError as error:
