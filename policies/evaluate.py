@@ -11,17 +11,12 @@ from numpy.typing import NDArray
 from policies.agent import AgentNetwork
 from policies.collector import Actor, EnvBatch
 from policies.environments import EnvSource
-from policies.figures import Episode, ReturnRow, Row, make_row, mean_and_ci95, throughput_of
+from policies.figures import Episode, EpisodeMeter, ReturnRow, Row, make_row, mean_and_ci95, throughput_of
 from policies.planners import AlwaysGo
 from sim.env import Controller, WarehouseEnv
 from sim.errors import InputError
 from sim.layout import Layout, load_layout
 from sim.scene import DriveModel, SceneConfig, open_scene
-
-DEADLOCK_DISTANCE = 0.5
-"""A robot that drives less than this [m] ..."""
-DEADLOCK_TIME = 20.0
-"""... in this time [s] is deadlocked."""
 
 
 class FleetPolicy(Protocol):
@@ -67,23 +62,15 @@ class GreedyPolicy:
 
 def run_episode(env: WarehouseEnv, policy: FleetPolicy, seed: int, first_robot: int = 0) -> Episode:
     """One greedy episode; `first_robot` as in `WarehouseEnv.reset`."""
-    observations, infos = env.reset(seed, {"first_robot": first_robot})
+    observations, _ = env.reset(seed, {"first_robot": first_robot})
     robots = env.possible_agents
     policy.reset(len(robots))
-    window = round(DEADLOCK_TIME / env.scene.decision_period)
-    driven = [[0.0] * len(robots)]
-    stuck, deadlocks = [False] * len(robots), 0
+    meter = EpisodeMeter(env.scene)
     while env.agents:
         maneuvers = policy.act(np.stack([observations[robot] for robot in robots]))
         observations, _, _, _, infos = env.step(dict(zip(robots, maneuvers.tolist(), strict=True)))
-        driven.append([infos[robot]["distance"] for robot in robots])
-        if len(driven) > window:
-            still = [now - then < DEADLOCK_DISTANCE for now, then in zip(driven[-1], driven[-1 - window], strict=True)]
-            deadlocks += sum(now and not before for now, before in zip(still, stuck, strict=True))
-            stuck = still
-    total = {key: sum(info[key] for info in infos.values()) for key in infos[robots[0]]}
-    hours = len(robots) * env.scene.decisions * env.scene.decision_period / 3600
-    return Episode(hours, total["deliveries"], total["robot_contacts"], total["rack_contacts"], deadlocks)
+        meter.add([infos[robot] for robot in robots])
+    return meter.episode()
 
 
 def run_solo(scene: SceneConfig, layout: Layout, seeds: Iterable[int]) -> list[Episode]:

@@ -7,14 +7,20 @@ drives less than 0.5 m in 20 s; counted when it begins.
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Table
 
 from sim.scene import SceneConfig
+
+DEADLOCK_DISTANCE = 0.5
+"""A robot that drives less than this [m] ..."""
+DEADLOCK_TIME = 20.0
+"""... in this time [s] is deadlocked."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,36 @@ class Episode:
     robot_contacts: int
     rack_contacts: int
     deadlocks: int
+
+
+class EpisodeMeter:
+    """Measures an episode while it runs, decision by decision, from what `WarehouseEnv` tells in its infos."""
+
+    def __init__(self, scene: SceneConfig) -> None:
+        self._robots, self._period = scene.robots, scene.decision_period
+        self._window = round(DEADLOCK_TIME / scene.decision_period)
+        self._driven = [[0.0] * scene.robots]
+        self._stuck = [False] * scene.robots
+        self._deadlocks = 0
+        self._infos: Sequence[Mapping[str, Any]] = ()
+
+    def add(self, infos: Sequence[Mapping[str, Any]]) -> None:
+        """A decision is over; `infos` are each robot's counts since the reset, as `Warehouse.infos` gives them."""
+        self._infos = infos
+        self._driven.append([info["distance"] for info in infos])
+        if len(self._driven) > self._window:
+            now, then = self._driven[-1], self._driven[-1 - self._window]
+            still = [a - b < DEADLOCK_DISTANCE for a, b in zip(now, then, strict=True)]
+            self._deadlocks += sum(is_ and not was for is_, was in zip(still, self._stuck, strict=True))
+            self._stuck = still
+
+    def episode(self) -> Episode:
+        """The figures up to now."""
+        hours = self._robots * (len(self._driven) - 1) * self._period / 3600
+        deliveries, robots, racks = (
+            sum(info[key] for info in self._infos) for key in ("deliveries", "robot_contacts", "rack_contacts")
+        )
+        return Episode(hours, deliveries, robots, racks, self._deadlocks)
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,8 @@ from sim.controller import control_all, controller_offsets, pack_limits
 from sim.errors import InputError
 from sim.layout import Layout
 from sim.observation import MANEUVERS, ObservationSpec, observation_spec, state_spec
-from sim.orders import Orders, team_reward
 from sim.scene import DriveModel, SceneConfig, open_scene
-from sim.sensing import DISTANCE, PROGRESS, Sensors
-from sim.world import World
+from sim.warehouse import Warehouse
 
 Controller = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]], None]
 """Turns maneuvers [robots] and observations [robots, size] into commands, written [robots, 2]: speed, turn rate."""
@@ -71,15 +69,9 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         self.state_space = _box(self.state_spec)
         self._observation_spaces = {agent: _box(self.observation_spec) for agent in self.possible_agents}
         self._action_spaces = {agent: Discrete(len(MANEUVERS)) for agent in self.possible_agents}
-        self._world = World(self.layout.racks(), (self.layout.columns, self.layout.rows), self.scene)
-        self._orders = Orders(self.layout, n)
-        self._sensors = Sensors(
-            self.layout, self.scene, self._world.poses, self._world.velocities, self._orders.carrying
-        )
+        self._hall = Warehouse(self.scene, self.layout)
         self._controller = controller or self._built_in_controller()
         self._commands = np.zeros((n, 2))
-        self._touched = np.zeros((2, n), np.bool_)  # a robot, a rack, at some time of this decision
-        self._contacts = np.zeros((2, n), np.int64)
         self._ticks, self._decisions = self.scene.ticks, self.scene.decisions
         self._decision = 0
         self._seeds = np.random.default_rng()
@@ -110,27 +102,11 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         Raises:
             InputError: there is no such first robot, or the seed is negative.
         """
-        n, cells = self.scene.robots, self.layout.free
-        first = (options or {}).get("first_robot", 0)
-        if first not in range(len(cells) - n + 1):
-            raise InputError(f"first_robot is {first!r}; valid is 0 to {len(cells) - n} with {n} robots")
-        if seed is not None and seed < 0:
-            raise InputError(f"seed is {seed}; valid is a whole number from 0 up")
+        episode = int(self._seeds.integers(2**63)) if seed is None else seed
+        self._hall.reset(episode, (options or {}).get("first_robot", 0))
         if seed is not None:
             self._seeds = np.random.default_rng(seed)
-        episode = int(self._seeds.integers(2**63)) if seed is None else seed
-        starts = np.random.default_rng((episode, 0)).permutation(cells)[first : first + n]
-        streams = [np.random.default_rng((episode, 1 + first + i)) for i in range(n)]
-        headings = [stream.uniform(-np.pi, np.pi) for stream in streams]
-        self._world.reset(np.array([(*self.layout.middle(c), h) for c, h in zip(starts, headings, strict=True)]))
-        self._orders.reset(streams)
-        self._sensors.start(self._world.poses)
-        for i in range(n):
-            self._sensors.send(i, int(self._orders.goal[i]))
         self._decision = 0
-        self._touched[:] = False
-        self._contacts[:] = 0
-        self._sense()
         self.agents = list(self.possible_agents)
         return self._observe(), self._infos()
 
@@ -148,31 +124,13 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         Raises:
             InputError: the episode is over, a robot has no action, or an action is no maneuver.
         """
-        sensors, world = self._sensors, self._world
+        hall, sensors = self._hall, self._hall.sensors
         sensors.maneuvers[:] = self._read(actions)
-        sensors.tally[:, PROGRESS] = 0.0
-        before = self._touched.copy()
-        self._touched[:] = False
-        touched_robot, touched_rack = self._touched
-        picks = deliveries = 0
+        hall.begin_decision()
         for _ in range(self._ticks):
             self._controller(sensors.maneuvers, sensors.observations, self._commands)
-            world.advance(self._commands)
-            touched_robot |= world.touching_robot
-            touched_rack |= world.touching_rack
-            picked, delivered = self._sense()
-            picks += picked
-            deliveries += delivered
-        begun = self._touched & ~before
-        self._contacts += begun
-        reward = team_reward(
-            self.scene.reward,
-            deliveries,
-            picks,
-            sensors.tally[:, PROGRESS],
-            begun[0] | begun[1],
-            touched_robot | touched_rack,
-        )
+            hall.tick(self._commands)
+        reward = hall.end_decision()
         self._decision += 1
         over = self._decision >= self._decisions
         agents = self.agents
@@ -196,50 +154,23 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
             chosen.append(action)
         return chosen
 
-    def _sense(self) -> tuple[int, int]:
-        """Reads all sensors and hands out new orders; returns how many were picked up and delivered."""
-        orders, done = self._orders, [0, 0]
-        while (robot := self._sensors.update()) >= 0:
-            done[int(orders.carrying[robot])] += 1
-            orders.complete(robot)
-            self._sensors.send(robot, int(orders.goal[robot]))
-        return done[0], done[1]
-
     def _observe(self) -> dict[str, NDArray[np.float32]]:
-        return dict(zip(self.possible_agents, self._sensors.observations.copy(), strict=True))
+        return dict(zip(self.possible_agents, self._hall.sensors.observations.copy(), strict=True))
 
     def _infos(self) -> dict[str, dict[str, Any]]:
-        columns = (
-            self._orders.deliveries, self._orders.picks, *self._contacts, self._sensors.tally[:, DISTANCE],
-        )  # fmt: skip
-        rows = zip(self.possible_agents, *(column.tolist() for column in columns), strict=True)
-        return {
-            agent: {
-                "deliveries": deliveries,
-                "picks": picks,
-                "robot_contacts": robot_contacts,
-                "rack_contacts": rack_contacts,
-                "distance": distance,
-            }
-            for agent, deliveries, picks, robot_contacts, rack_contacts, distance in rows
-        }
+        return dict(zip(self.possible_agents, self._hall.infos(), strict=True))
 
     def state(self) -> NDArray[np.float32]:
         """The global state [state_spec.size], for the learner alone."""
-        return self._sensors.state(self._decision / self._decisions)
+        return self._hall.sensors.state(self._decision / self._decisions)
 
     def render(self) -> NDArray[np.uint8] | None:
         """A picture of the hall [height, width, 3], where `render_mode` is `rgb_array`."""
-        if self.render_mode is None:
-            return None
-        layout, stations = self.layout, np.array([self.layout.middle(cell) for cell in self.layout.stations])
-        scale = max(1, 720 // max(layout.columns, layout.rows))
-        width, height = layout.columns * scale, layout.rows * scale
-        return self._world.render(width, height, self._orders.carrying, self._sensors.goals, stations)
+        return None if self.render_mode is None else self._hall.render()
 
     def close(self) -> None:
         """Ends the simulation; calling it again does nothing."""
-        self._world.close()
+        self._hall.close()
 
 
 _ACTIONS = range(len(MANEUVERS))

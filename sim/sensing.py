@@ -55,14 +55,17 @@ class Sensors:
         """See `REMAINING` and those that follow it [robots, 5]."""
         self.observations = np.zeros((n, spec.size), np.float32)
         """What each robot observes [robots, size]."""
-        self._broadcasts = np.zeros((n, len(BROADCAST)))
+        self.broadcasts = np.zeros((n, len(BROADCAST)))
+        """What each robot broadcasts, in the order of `BROADCAST` [robots, len(BROADCAST)]."""
+        self.lidar = np.zeros((n, robot.lidar_rays), np.float32)
+        """Ranges [robots, rays], m."""
         self._next_cell = np.zeros((n, cells), np.int32)
         self._path_distance = np.zeros((n, cells))
         figures = (robot.radius, robot.lidar_range, robot.radio_range, scene.reach_distance, robot.neighbours)
         self._arguments = (
             layout.blocked, figures, poses, velocities, self.goals, self._next_cell, self._path_distance, carrying,
-            self.maneuvers, np.stack([spec.low, spec.high]), self.tally, self._broadcasts,
-            np.zeros((n, robot.lidar_rays), np.float32), self.observations,
+            self.maneuvers, np.stack([spec.low, spec.high]), self.tally, self.broadcasts,
+            self.lidar, self.observations,
         )  # fmt: skip
 
     def start(self, poses: NDArray[np.float64]) -> None:
@@ -87,7 +90,7 @@ class Sensors:
     def state(self, time_share: float) -> NDArray[np.float32]:
         """The global state as `state_spec` describes it, a new array; `time_share` of the episode is over."""
         out = np.empty(self._state_bounds.shape[1], np.float32)
-        write_state(self._broadcasts, self._velocities, self.goals, self.tally, time_share, self._state_bounds, out)
+        write_state(self.broadcasts, self._velocities, self.goals, self.tally, time_share, self._state_bounds, out)
         return out
 
 
