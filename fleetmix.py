@@ -1,245 +1,28 @@
-"""The front door: the command line, one function a subcommand, no logic."""
+"""The front door: the command line. What runs on a robot is found without what only training needs."""
 
-import contextlib
-import functools
-import inspect
-import io
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Sequence
 
-import tyro
-from rich.console import Console
-from rich.table import Table
-
-from export.demo import demo as run_demo
-from export.drive import OnnxFleet
-from export.pipeline import bundle_of, export_run, verify_path
-from export.verify import VerifyError
-from policies.agent import AgentKind
-from policies.config import TrainConfig
-from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns
-from policies.figures import ReturnRow, Row, as_json, as_table
-from policies.files import write_atomically
-from policies.rollout import RolloutError
-from policies.run_folder import EVALUATION, load_agent, load_run
-from policies.train import train as train_fleet
+from export.robot_commands import COMMANDS
+from export.robot_commands import run as run_on_robot
 from sim.errors import InputError
-from sim.layout import load_layout, scene_names
-from sim.scene import DriveModel, open_scene
-
-DESCRIPTION = "Train a fleet of warehouse robots with QMIX, and run every robot from its own ONNX file."
-Place = Annotated[Path, tyro.conf.Positional]
-
-
-@dataclass(frozen=True)
-class Short:
-    """Short forms of settings that are needed often."""
-
-    scene: str | None = None
-    """Short for --scene.layout."""
-    robots: int | None = None
-    """Short for --scene.robots; by default as many as the scene's map asks for."""
-    agent: AgentKind | None = None
-    """Short for --agent.kind."""
-
-    def resolve(self, settings: TrainConfig) -> TrainConfig:
-        """The settings with the short forms put in their places."""
-        scene = settings.scene if self.scene is None else open_scene(self.scene)[0]
-        scene = replace(settings.scene, layout=scene.layout, robots=scene.robots)
-        if self.robots is not None:
-            scene = replace(scene, robots=self.robots)
-        agent = settings.agent if self.agent is None else replace(settings.agent, kind=self.agent)
-        return replace(settings, scene=scene, agent=agent)
-
-
-@dataclass(frozen=True)
-class Measure:
-    """Where, how often and on what wheels a policy is measured."""
-
-    scene: str | None = None
-    """Another scene than that of the training: a name or a map file."""
-    robots: int | None = None
-    """Another number of robots."""
-    episodes: int = 20
-    """How many."""
-    seed: int = 0
-    """Of the first episode; the others follow."""
-    drive: DriveModel = "velocity"
-    """Drive model: velocity, or wheels with motors, casters and friction."""
-    json: Path | None = None
-    """File for the rows as JSON."""
-
-    def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise InputError(f"episodes is {self.episodes}; valid is a whole number from 1 up")
-
-
-Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
-Shorts = Annotated[Short, tyro.conf.arg(name="")]
-Measured = Annotated[Measure, tyro.conf.arg(name="")]
-
-
-def train(settings: Settings, short: Shorts, run: Path | None = None, resume: bool = False) -> None:
-    """Train a fleet.
-
-    Args:
-        settings: everything that decides how training goes.
-        short: short forms.
-        run: the run folder; by default runs/SCENE-ALGO-SEED.
-        resume: go on with the run in that folder.
-    """
-    config = short.resolve(settings)
-    result = train_fleet(config, run or _default_run(config), resume)
-    _say(f"{result.steps:,} env steps in {result.seconds / 60:.1f} min; run folder: {result.run}")
-    if result.interrupted:
-        sys.exit(130)
-    _say(f"next: fleetmix evaluate {result.run}")
-
-
-def evaluate(run: Place, measure: Measured) -> None:
-    """Measure a run's greedy policy against always-go and the solo bound, on the same seeds.
-
-    Args:
-        run: the run folder.
-        measure: where and how often.
-    """
-    opened = load_run(run)
-    network, _ = load_agent(opened)
-    name = opened.config.algo.upper()
-    if opened.config.env:
-        _show(evaluate_returns(opened.source, network, name, measure.episodes, measure.seed), measure.json)
-        return
-    trained = opened.config.scene, opened.source.parsed_layout()
-    scene, layout = choose_scene(*trained, measure.scene, measure.robots, measure.drive)
-    rows = evaluate_fleet([GreedyPolicy(network, name)], scene, layout, measure.episodes, measure.seed)
-    if scene == opened.config.scene:
-        write_atomically(opened.path / EVALUATION, as_json(rows).encode())
-    _show(rows, measure.json)
-
-
-def export(run: Place, out: Path | None = None) -> None:
-    """Write a run's bundle: manifest.json, robot_<i>.onnx for each robot, controller.onnx.
-
-    Args:
-        run: the run folder.
-        out: the bundle's folder; by default `bundle` in the run folder.
-    """
-    bundle = export_run(load_run(run), out)
-    _say(f"{len(bundle.manifest.robots)} robots exported; bundle: {bundle.path}")
-
-
-def verify(path: Place) -> None:
-    """Hold a bundle against its run: whole episodes with torch and onnxruntime side by side.
-
-    Args:
-        path: a run folder (its bundle is written first where there is none) or a bundle.
-    """
-    _say(str(verify_path(path)))
-
-
-def drive(path: Place, measure: Measured) -> None:
-    """Drive the fleet in the simulator, every robot with its own ONNX files and its own observation only.
-
-    Args:
-        path: a run folder or a bundle.
-        measure: where and how often.
-    """
-    fleet = OnnxFleet(bundle_of(path), 1)
-    scene, layout = choose_scene(*fleet.trained_in(), measure.scene, measure.robots, measure.drive)
-    _show(evaluate_fleet([fleet], scene, layout, measure.episodes, measure.seed, fleet.control), measure.json)
-
-
-def scenes() -> None:
-    """List the scenes that ship."""
-    table = Table("scene", "robots", "size", "pick cells", "stations")
-    for name in scene_names():
-        layout = load_layout(name)
-        size = f"{layout.columns} x {layout.rows} m"
-        table.add_row(name, str(layout.robots), size, str(len(layout.picks)), str(len(layout.stations)))
-    Console().print(table)
-
-
-def demo(settings: Settings, short: Shorts, run: Path = Path("runs/demo"), episodes: int = 20) -> None:
-    """Train, evaluate, export, verify and drive; then one table, a learning curve and a film.
-
-    Args:
-        settings: everything that decides how training goes.
-        short: short forms.
-        run: the run folder; everything goes there.
-        episodes: how many to evaluate each policy in.
-    """
-    rows = run_demo(short.resolve(settings), run, episodes, _say)
-    _show(rows, run / "table.json")
-    for name in ("learning_curve.png", "fleet.gif", "bundle"):
-        _say(f"{name}: {run / name}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; a user's mistake is one line and exit code 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        _parse(arguments)()
-    except (InputError, VerifyError, RolloutError) as error:
+        if arguments and arguments[0] in COMMANDS:
+            run_on_robot(arguments)
+            return
+        try:
+            from export.commands import run
+        except ModuleNotFoundError as error:
+            raise InputError(f"{error}; this needs the extra: pip install 'fleetmix[train,robot]'") from error
+        run(arguments)
+    except InputError as error:
         print(f"fleetmix: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
-
-
-def _parse(arguments: Sequence[str] | None) -> functools.partial[None]:
-    """The command that was asked for, with its arguments; a run that goes on begins with the settings in its folder."""
-    command = _parse_with(TrainConfig(), arguments)
-    if command.keywords.get("resume") and command.keywords["run"] is not None:
-        command = _parse_with(load_run(command.keywords["run"]).config, arguments)
-    return command
-
-
-def _parse_with(settings: TrainConfig, arguments: Sequence[str] | None) -> functools.partial[None]:
-    """What tyro makes of the arguments; its complaint, which it prints in a frame, becomes one line."""
-    commands = (train, evaluate, export, verify, drive, scenes, demo)
-    deferred = {command.__name__: _deferred(command, settings) for command in commands}
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            chosen: functools.partial[None] = tyro.extras.subcommand_cli_from_dict(
-                deferred, prog="fleetmix", description=DESCRIPTION, args=arguments
-            )
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        lines = [line.strip("│╰╯─ ") for line in said.getvalue().splitlines() if not line.startswith("╭")]
-        raise InputError(" ".join(line for line in lines if line)) from None
-    return chosen
-
-
-def _deferred(command: Callable[..., None], settings: TrainConfig) -> Callable[..., functools.partial[None]]:
-    """The command with its arguments, to be run after parsing; `settings` are the defaults of a training."""
-    signature = inspect.signature(command)
-    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values()]
-    parameters = [p.replace(default=settings) if p.name == "settings" else p for p in parameters]
-
-    @functools.wraps(command)
-    def parsed(**arguments: Any) -> functools.partial[None]:
-        return functools.partial(command, **arguments)
-
-    parsed.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return parsed
-
-
-def _default_run(config: TrainConfig) -> Path:
-    name = config.env.replace(":", "-") or Path(config.scene.layout).stem
-    return Path("runs") / f"{name}-{config.algo}-{config.seed}"
-
-
-def _show(rows: Sequence[Row] | Sequence[ReturnRow], file: Path | None) -> None:
-    Console(width=None if sys.stdout.isatty() else 120).print(as_table(rows))
-    if file is not None:
-        write_atomically(file, as_json(rows).encode())
-        _say(f"JSON: {file}")
-
-
-def _say(text: str) -> None:
-    Console(soft_wrap=True, highlight=False).print(text, markup=False)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

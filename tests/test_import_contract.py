@@ -18,8 +18,19 @@ ON_ROBOT = (
     "export.guard",
     "export.onnx_bytes",
     "export.runtime",
+    "export.wire",
+    "export.stop_latch",
+    "export.inbox",
+    "export.pilot",
+    "export.gate",
+    "export.robot_loop",
+    "export.robot_report",
+    "export.transport",
+    "export.robot",
+    "export.robot_commands",
 )
-NOT_ON_ROBOT = {"torch", "pybullet", "pettingzoo", "gymnasium", "numba", "onnx", "onnxscript", "safetensors", "scipy"}
+TRANSPORT = {"export.transport", "export.robot", "export.robot_commands"}
+NOT_ON_ROBOT = {"torch", "pybullet", "pettingzoo", "gymnasium", "numba", "onnx", "onnxscript", "safetensors", "scipy", "tyro", "rich"}
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
 
 
@@ -47,12 +58,17 @@ def loaded_after(*modules: str) -> set[str]:
     return set(result.stdout.split())
 
 
-def test_a_robot_needs_numpy_and_onnxruntime_alone() -> None:
-    loaded = loaded_after(*ON_ROBOT)
-    assert {"numpy", "onnxruntime"} <= loaded
+def test_a_robot_needs_numpy_onnxruntime_and_zenoh_alone() -> None:
+    loaded = loaded_after(*ON_ROBOT, "fleetmix")
+    assert {"numpy", "onnxruntime", "zenoh"} <= loaded
     assert not loaded & NOT_ON_ROBOT
-    foreign = {name for module in ON_ROBOT for name in packages(ROOT / f"{module.replace('.', '/')}.py")}
-    assert foreign - set(sys.stdlib_module_names) <= {"numpy", "onnxruntime", *PACKAGES}
+    for module in ON_ROBOT:
+        foreign = packages(ROOT / f"{module.replace('.', '/')}.py") - set(sys.stdlib_module_names)
+        assert foreign <= {"numpy", "onnxruntime", *PACKAGES, *(["zenoh"] if module in TRANSPORT else [])}, module
+
+
+def test_a_policy_alone_needs_no_transport() -> None:
+    assert "zenoh" not in loaded_after(*(module for module in ON_ROBOT if module not in TRANSPORT))
 
 
 def test_what_a_robot_runs_imports_only_what_a_robot_runs() -> None:

@@ -1,0 +1,180 @@
+"""The simulated warehouse that robots' processes connect to: physics, orders, radio, and a base for every robot.
+
+Every control period each robot is sent its own sensors on its own key, and the answers that come in time move the
+wheels. In real time the clock sets the pace, whoever answers; in lock-step the hall waits for every process that
+lives, so that an episode is the same however long an answer takes.
+"""
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Iterable
+
+import numpy as np
+import zenoh
+from numpy.typing import NDArray
+
+from export import transport
+from export.base import RobotBase
+from export.contact_meter import ContactMeter
+from export.wire import EVERY_ROBOT, Header, Sensors, Wire, map_hash
+from policies.figures import Episode, EpisodeMeter
+from sim.errors import InputError
+from sim.layout import Layout
+from sim.scene import SceneConfig
+from sim.warehouse import Warehouse
+
+_ANSWER_SHARE = 0.5
+"""Share of the control period in which an answer has to come, in real time."""
+_LOCK_STEP_PATIENCE = 1.0
+"""How long lock-step waits for an answer [s]."""
+
+
+class Fleet:
+    """A hall and its robots' bases on a session.
+
+    Args:
+        scene: the fleet, with everything decided.
+        layout: its map.
+        session: the transport.
+        timed: real time, or lock-step.
+    """
+
+    def __init__(self, scene: SceneConfig, layout: Layout, session: zenoh.Session, timed: bool) -> None:
+        self.scene, self.hall = scene, Warehouse(scene, layout)
+        self._session, self._timed = session, timed
+        self._wire, self._map = Wire(scene.robot, scene.control_period), map_hash(layout.text())
+        self.bases = [RobotBase(f"robot_{i}", self._wire) for i in range(scene.robots)]
+        self._changed = threading.Condition()
+        self._publish = [transport.publisher(session, transport.sensors_key(base.name)).put for base in self.bases]
+        self._subscribers = [self._listen(base) for base in self.bases]
+        for base in self.bases:
+            for who in (base.name, EVERY_ROBOT):
+                self._subscribers.append(transport.subscribe(session, transport.stop_key(who), base.latch.receive))
+        self._queryable = session.declare_queryable(transport.stop_key("*"), self._obey)
+        self._commands = np.zeros((scene.robots, 2))
+        self._episode, self._tick = 0, 0
+        self._next = time.monotonic()
+        self.contacts = ContactMeter(scene.control_period)
+        self.slow_periods = 0
+        """Control periods that took longer than they last, in real time."""
+
+    def _listen(self, base: RobotBase) -> "zenoh.Subscriber[None]":
+        def receive(data: bytes) -> None:
+            with self._changed:
+                base.receive(data)
+                self._changed.notify()
+
+        return transport.subscribe(self._session, transport.command_key(base.name), receive)
+
+    def _obey(self, query: zenoh.Query) -> None:
+        """An emergency stop that wants to know whom it reached."""
+        data = query.payload.to_bytes() if query.payload is not None else b""
+        for base in self.bases:
+            if base.latch.receive(data):
+                said = {"robot": base.name, "stopped": base.latch.stopped}
+                query.reply(query.key_expr, json.dumps(said).encode())
+
+    def wait_for_robots(self, timeout: float) -> None:
+        """Returns when the process of every robot has connected.
+
+        Raises:
+            InputError: some have not after `timeout` [s].
+        """
+        end = time.monotonic() + timeout
+        wanted = {transport.alive_key(base.name): base.name for base in self.bases}
+        while missing := sorted(name for key, name in wanted.items() if key not in self._alive()):
+            if time.monotonic() > end:
+                raise InputError(f"after {timeout:g} s no process of {', '.join(missing)} has connected")
+            time.sleep(0.02)
+        for base in self.bases:
+            base.arrived()
+
+    def _alive(self) -> set[str]:
+        replies = self._session.liveliness().get(transport.alive_key("*"), timeout=1.0)
+        return {str(reply.ok.key_expr) for reply in replies if reply.ok is not None}
+
+    def begin(self, seed: int) -> None:
+        """Starts an episode; for the robots it is a new session."""
+        self.hall.reset(seed)
+        self._episode, self._tick = secrets.randbits(64), 0
+        self._next = time.monotonic()
+
+    def decide(self) -> None:
+        """One decision period passes."""
+        self.hall.begin_decision()
+        for _ in range(self.scene.ticks):
+            self._send_sensors()
+            self._wait()
+            self._move()
+        self.hall.end_decision()
+
+    def run_episode(self, seed: int) -> Episode:
+        """One episode of the scene's length."""
+        self.begin(seed)
+        meter = EpisodeMeter(self.scene)
+        for _ in range(self.scene.decisions):
+            self.decide()
+            meter.add(self.hall.infos())
+        return meter.episode()
+
+    def _send_sensors(self) -> None:
+        hall, sensed = self.hall, self.hall.sensors
+        broadcasts = sensed.broadcasts.copy()
+        for own, base in zip(broadcasts, self.bases, strict=True):
+            if not base.present:  # nobody tells its radio where it heads, and it goes nowhere
+                own[4:6] = own[0:2]
+        for i, (base, publish) in enumerate(zip(self.bases, self._publish, strict=True)):
+            header = Header(self._episode, self._tick, time.monotonic_ns())
+            pose, velocity, goal = hall.poses[i].tolist(), hall.velocities[i].tolist(), sensed.goals[i].tolist()
+            heard = broadcasts[heard_by(i, hall.poses, self.scene.robot.radio_range, self._wire.slots)]
+            sensors = Sensors(
+                header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(hall.carrying[i]),
+                base.latch.stopped, sensed.lidar[i], heard,
+            )  # fmt: skip
+            with self._changed:
+                base.expect(header)
+            publish(self._wire.pack_sensors(base.address, sensors))
+        self._tick += 1
+
+    def _wait(self) -> None:
+        """Until every living process has answered, or for so long as one waits for it."""
+        period = self.scene.control_period
+        patience = self._next + _ANSWER_SHARE * period - time.monotonic() if self._timed else _LOCK_STEP_PATIENCE
+        with self._changed:
+            self._changed.wait_for(lambda: not any(base.waiting for base in self.bases), max(patience, 0.0))
+            for row, base, (v, w) in zip(self._commands, self.bases, self.hall.velocities.tolist(), strict=True):
+                row[:] = base.command(v, w)
+
+    def _move(self) -> None:
+        hall = self.hall
+        self.contacts.before(hall.poses, hall.velocities)
+        hall.tick(self._commands)
+        self.contacts.after(hall.poses, hall.touching_robot)
+        if not self._timed:
+            return
+        self._next += self.scene.control_period
+        left = self._next - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+        else:
+            self.slow_periods += 1
+            self._next = time.monotonic()
+
+    def close(self) -> None:
+        """Ends the simulation; the session is the caller's."""
+        for subscriber in self._subscribers:
+            subscriber.undeclare()
+        self._queryable.undeclare()
+        self.hall.close()
+
+
+def heard_by(me: int, poses: NDArray[np.float64], radio_range: float, most: int) -> list[int]:
+    """The robots whose broadcasts robot `me` hears, at most so many, the nearest; in the order of their numbers."""
+    x, y = poses[me, 0], poses[me, 1]
+    dx, dy = poses[:, 0] - x, poses[:, 1] - y
+    square = dx * dx + dy * dy
+    near: Iterable[int] = np.flatnonzero(square < radio_range * radio_range).tolist()
+    others = [other for other in near if other != me]
+    return sorted(sorted(others, key=lambda other: float(square[other]))[:most])

@@ -1,0 +1,134 @@
+"""What a robot's process keeps of the messages that arrive: the newest good one, and a count of all others.
+
+The transport may lose, double, delay or reorder messages. How late a message is can be told without a common clock:
+its arrival minus its stamp is the offset between both clocks plus its time on the way, and the smallest of these in
+the last minute is one that was hardly under way.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from export.wire import Header, Sensors, Wire, WireError
+
+STALE_AFTER = 0.3
+"""Age at which sensors no longer count [s]."""
+_OFFSETS = 300
+"""Messages after which the smallest offset is renewed, since clocks drift."""
+_REMEMBERED = 64
+"""Sessions of the past that are known to be over."""
+
+
+_FOREVER = 2**62  # [ns]
+
+
+class Received(NamedTuple):
+    """Sensors that were accepted."""
+
+    sensors: Sensors
+    arrival: int
+    """When, by this process's monotonic clock [ns]."""
+    fresh_until: int
+    """When they will be too old [ns]."""
+
+
+class Ordering:
+    """Judges by their headers whether messages of one kind come in order and in time.
+
+    Args:
+        timed: whether lateness counts; not in lock-step, where the sender waits.
+    """
+
+    def __init__(self, timed: bool) -> None:
+        self._timed = timed
+        self._last = Header(0, -1, 0)
+        self._retired: deque[int] = deque(maxlen=_REMEMBERED)
+        self._offsets: list[int] = []  # smallest of the current and the last few hundred messages
+        self._counted = 0
+        self.lost = 0
+        """Messages that never came."""
+
+    def judge(self, header: Header, arrival: int) -> tuple[str, int]:
+        """What is wrong with a message, or nothing (``), and how late it is [ns]."""
+        last = self._last
+        if header.session in self._retired:
+            return "retired_session", 0
+        if header.session != last.session:
+            if last.sequence >= 0:
+                self._retired.append(last.session)
+            self._offsets = []
+        elif header.sequence <= last.sequence:
+            return "doubled" if header.sequence == last.sequence else "out_of_order", 0
+        else:
+            self.lost += header.sequence - last.sequence - 1
+        self._last = header
+        if header.session == last.session and header.stamp <= last.stamp:
+            self._offsets = []
+            return "clock_jumped_back", 0
+        late = self._lateness(arrival - header.stamp) if self._timed else 0
+        return ("late" if late > STALE_AFTER * 1e9 else ""), late
+
+    def _lateness(self, offset: int) -> int:
+        self._counted += 1
+        if not self._offsets or self._counted >= _OFFSETS:
+            self._offsets, self._counted = [offset, *self._offsets[:1]], 0
+        self._offsets[0] = min(self._offsets[0], offset)
+        return offset - min(self._offsets)
+
+
+class SensorInbox:
+    """The newest sensors of one robot.
+
+    Args:
+        wire: reads the messages.
+        robot: whose they are, from `export.wire.address`.
+        timed: whether lateness and age count.
+        now: the monotonic clock [ns].
+    """
+
+    def __init__(self, wire: Wire, robot: int, timed: bool, now: Callable[[], int] = time.monotonic_ns) -> None:
+        self._wire, self._robot, self._timed, self._now = wire, robot, timed, now
+        self._ordering = Ordering(timed)
+        self._condition = threading.Condition()
+        self._newest: Received | None = None
+        self._woken = False
+        self.dropped: Counter[str] = Counter()
+        """Messages that were not accepted, or were followed by a newer one before they were used, by reason."""
+
+    @property
+    def lost(self) -> int:
+        """Messages that never came."""
+        return self._ordering.lost
+
+    def receive(self, data: bytes) -> None:
+        """Stores a message if it is newer than what is here; called by the transport."""
+        arrival = self._now()
+        with self._condition:
+            try:
+                sensors = self._wire.read_sensors(data, self._robot)
+            except WireError as error:
+                self.dropped[error.what] += 1
+                return
+            wrong, late = self._ordering.judge(sensors.header, arrival)
+            if wrong:
+                self.dropped[wrong] += 1
+                return
+            self.dropped["overtaken"] += self._newest is not None
+            stale_after = round(STALE_AFTER * 1e9) if self._timed else _FOREVER
+            self._newest = Received(sensors, arrival, arrival - late + stale_after)
+            self._condition.notify()
+
+    def wake(self) -> None:
+        """Ends a `take` that is waiting."""
+        with self._condition:
+            self._woken = True
+            self._condition.notify()
+
+    def take(self, timeout: float) -> Received | None:
+        """The newest sensors, once; waits for them at most `timeout` [s], or until `wake`."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._newest is not None or self._woken, max(timeout, 0.0))
+            received, self._newest, self._woken = self._newest, None, False
+            return received

@@ -1,0 +1,116 @@
+"""One robot's process: opens its bundle, connects to its base, and drives until it is told to end."""
+
+import gc
+import signal
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from export import transport
+from export.bundle import read_manifest
+from export.gate import Gate
+from export.inbox import SensorInbox
+from export.pilot import Pilot
+from export.robot_loop import RobotLoop
+from export.robot_report import RobotLog, StateReport
+from export.runtime import OnnxController, OnnxPolicy
+from export.stop_latch import StopLatch
+from export.wire import EVERY_ROBOT, Wire, address
+from sim.errors import InputError
+from sim.layout import Layout, load_layout, parse_layout
+from sim.scene import SceneConfig
+
+
+@dataclass(frozen=True)
+class RobotSettings:
+    """What a robot's process is started with."""
+
+    bundle: Path
+    """Folder of the bundle."""
+    name: str
+    """Which robot this is."""
+    connect: str
+    """Endpoint of its base."""
+    scene: str | None = None
+    """The map, where it is another than that of the training: a name or a file."""
+    trust: Path | None = None
+    """Public key that must have signed the bundle."""
+    log: Path | None = None
+    """File for the log, besides stderr."""
+    zenoh: Path | None = None
+    """Zenoh configuration file."""
+    lock_step: bool = False
+    """Let the clock count for nothing: the base waits for each command."""
+
+
+@dataclass(frozen=True)
+class Brain:
+    """What a robot takes from its bundle."""
+
+    policy: OnnxPolicy
+    controller: OnnxController
+    scene: SceneConfig
+    layout: Layout
+
+
+def open_brain(settings: RobotSettings) -> Brain:
+    """Opens and checks everything in the bundle that this robot needs.
+
+    Raises:
+        InputError: anything in the bundle is not as it was written, or it is not this robot's.
+    """
+    manifest = read_manifest(settings.bundle)
+    file = manifest.robots.get(settings.name)
+    if file is None and manifest.shared:
+        file = next(iter(manifest.robots.values()))
+    if file is None:
+        raise InputError(f"robot {settings.name!r} is not in the bundle; valid are {', '.join(manifest.robots)}")
+    policy = OnnxPolicy(settings.bundle / file)
+    scene = policy.metadata.scene
+    if scene is None or policy.metadata.layout is None or manifest.controller is None:
+        raise InputError(f"bundle {str(settings.bundle)!r} was trained in another environment; valid is a warehouse's")
+    controller = OnnxController(settings.bundle / manifest.controller)
+    if controller.spec != policy.spec or controller.metadata.scene != scene:
+        raise InputError(f"bundle {str(settings.bundle)!r}: policy and controller are of different robots")
+    layout = (
+        parse_layout(policy.metadata.layout, scene.layout) if settings.scene is None else load_layout(settings.scene)
+    )
+    return Brain(policy, controller, scene, layout)
+
+
+def run_robot(settings: RobotSettings) -> None:
+    """Drives one robot until SIGINT or SIGTERM.
+
+    Raises:
+        InputError: the bundle, the endpoint or a file is not valid; no command was sent.
+    """
+    name = transport.require_name(settings.name)
+    brain = open_brain(settings)
+    period = brain.scene.control_period
+    wire, me, timed = Wire(brain.scene.robot, period), address(name), not settings.lock_step
+    with ExitStack() as stack:
+        log = RobotLog(name, settings.log)
+        stack.callback(log.close)
+        session = transport.open_session(connect=settings.connect, settings=settings.zenoh)
+        stack.callback(session.close)
+        inbox, latch = SensorInbox(wire, me, timed), StopLatch(name)
+        gate = Gate(wire, me, brain.scene.robot, period, transport.publisher(session, transport.command_key(name)).put)
+        pilot = Pilot(brain.policy, brain.controller, brain.scene, brain.layout)
+        loop = RobotLoop(pilot, inbox, latch, gate, period, timed, log.report)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: loop.end())
+
+        def stop(data: bytes) -> None:
+            if latch.receive(data):
+                inbox.wake()
+
+        stack.enter_context(transport.subscribe(session, transport.sensors_key(name), inbox.receive))
+        for who in (name, EVERY_ROBOT):
+            stack.enter_context(transport.subscribe(session, transport.stop_key(who), stop))
+        stack.enter_context(session.liveliness().declare_token(transport.alive_key(name)))
+        state = session.declare_publisher(transport.state_key(name))
+        stack.callback(StateReport(name, loop, inbox, latch, gate, log, state.put).close)
+        about = brain.policy.metadata
+        log.say(f"{about.algorithm}, {about.training_steps:,} training steps, seed {about.seed}; to {settings.connect}")
+        gc.freeze()  # what was loaded stays; collections need not look at it
+        loop.run()

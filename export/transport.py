@@ -1,0 +1,117 @@
+"""How messages travel: a Zenoh session, peer to peer, with nothing to install or start beside it.
+
+Nothing that keeps a robot safe depends on the transport: it may lose, double, delay or reorder what it likes.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import zenoh
+
+from sim.errors import InputError
+
+Receive = Callable[[bytes], object]
+DEFAULT_ENDPOINT = "tcp/127.0.0.1:7447"
+_RETRY = {"period_init_ms": 100, "period_max_ms": 1000, "period_increase_factor": 2}
+
+
+def sensors_key(robot: str) -> str:
+    """Where a base publishes a robot's sensors."""
+    return f"fleetmix/{robot}/sensors"
+
+
+def command_key(robot: str) -> str:
+    """Where a robot's process publishes its commands."""
+    return f"fleetmix/{robot}/command"
+
+
+def stop_key(robot: str) -> str:
+    """Where an emergency stop is published or asked for."""
+    return f"fleetmix/{robot}/stop"
+
+
+def state_key(robot: str) -> str:
+    """Where a robot's process reports on itself, as JSON."""
+    return f"fleetmix/{robot}/state"
+
+
+def alive_key(robot: str) -> str:
+    """The liveliness token of a robot's process."""
+    return f"fleetmix/{robot}/alive"
+
+
+def require_name(name: str) -> str:
+    """A robot's name, which becomes part of a key.
+
+    Raises:
+        InputError: it has characters that a key can't hold, or stands for all robots.
+    """
+    if not name or name == "all" or not all(c.isascii() and (c.isalnum() or c in "_-.") for c in name):
+        raise InputError(f"robot {name!r} is no name; valid are letters, digits, '_', '-' and '.', and not 'all'")
+    return name
+
+
+def open_session(listen: str | None = None, connect: str | None = None, settings: Path | None = None) -> zenoh.Session:
+    """A session that listens at one endpoint, or keeps trying to connect to one, in the background.
+
+    Args:
+        listen: such as `tcp/0.0.0.0:7447`.
+        connect: such as `tcp/192.168.0.5:7447`.
+        settings: a Zenoh configuration file (JSON5), for TLS, a user name or anything else; what it leaves open is
+            peer mode without multicast.
+
+    Raises:
+        InputError: an endpoint or the file is not valid, or the endpoint is taken.
+    """
+    config = _read_config(settings)
+    defaults: list[tuple[str, object]] = [("mode", "peer"), ("scouting/multicast/enabled", False)]
+    for key, value in defaults:
+        if config.get_json(key) == "null":
+            config.insert_json5(key, json.dumps(value))
+    try:
+        if listen is not None or settings is None:
+            config.insert_json5("listen/endpoints", json.dumps([] if listen is None else [listen]))
+        if connect is not None:
+            config.insert_json5("connect/endpoints", json.dumps([connect]))
+            config.insert_json5("connect/timeout_ms", "-1")
+            config.insert_json5("connect/exit_on_failure", "false")
+            config.insert_json5("connect/retry", json.dumps(_RETRY))
+            config.insert_json5("open/return_conditions/connect_scouted", "false")
+        return zenoh.open(config)
+    except zenoh.ZError as error:
+        where = " and ".join(str(x) for x in (listen, connect, settings) if x is not None)
+        raise InputError(f"endpoint {where}: {_short(error)}; valid is such as {DEFAULT_ENDPOINT}") from error
+
+
+def _read_config(settings: Path | None) -> zenoh.Config:
+    if settings is None:
+        return zenoh.Config()
+    try:
+        return zenoh.Config.from_file(settings)
+    except zenoh.ZError as error:
+        raise InputError(f"Zenoh settings {str(settings)!r}: {_short(error)}") from error
+
+
+def _short(error: zenoh.ZError) -> str:
+    return " ".join(str(error).split(" at /")[0].split())
+
+
+def publisher(session: zenoh.Session, key: str) -> zenoh.Publisher:
+    """Publishes at once, and drops rather than waits: the next message is newer."""
+    return session.declare_publisher(
+        key,
+        encoding=zenoh.Encoding.APPLICATION_OCTET_STREAM,
+        congestion_control=zenoh.CongestionControl.DROP,
+        priority=zenoh.Priority.REAL_TIME,
+        express=True,
+    )
+
+
+def subscribe(session: zenoh.Session, key: str, receive: Receive) -> zenoh.Subscriber[None]:
+    """Hands every message to `receive`, which must only store it: it runs in the transport's own thread."""
+
+    def store(sample: zenoh.Sample) -> None:
+        receive(sample.payload.to_bytes())
+
+    return session.declare_subscriber(key, store)

@@ -1,0 +1,269 @@
+"""The messages between a robot's base and its policy process: fixed little-endian layouts, read without trust.
+
+Every message starts with the same header (`_HEADER`): what it is, how long, a CRC of all that follows the CRC, a hash
+of the schema, whom it concerns, which session of the sender it is from, its number in that session, and the sender's
+monotonic clock. A message that doesn't fit is refused with the name of what is wrong, so that it can be counted.
+`docs/on-robot.md` has the layouts as tables.
+"""
+
+import hashlib
+import json
+import math
+import struct
+import zlib
+from dataclasses import asdict
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.observation import BROADCAST
+from sim.scene import RobotConfig
+
+VERSION = 1
+MAGIC = b"FLMX"
+EVERY_ROBOT = "all"
+"""Addresses a stop to all robots."""
+
+_HEADER = struct.Struct("<4sIIHHQQQQq")  # magic, CRC-32, length, version, kind, schema, robot, session, sequence, stamp
+_CHECKED = 8  # the CRC covers the bytes from here on
+_SENSORS = struct.Struct("<Q7dBB6x")  # map; pose, velocity, goal; flags, number of broadcasts
+_COMMAND = struct.Struct("<QQq4dBBH4x")  # session, sequence, stamp answered; v, w, waypoint; mode, reason, maneuver
+_STOP = struct.Struct("<B7x")
+_CARRYING, _STOPPED = 1, 2
+
+
+class Kind(IntEnum):
+    """What a message is."""
+
+    SENSORS = 1
+    COMMAND = 2
+    STOP = 3
+
+
+class Mode(IntEnum):
+    """What a command asks for."""
+
+    DRIVE = 1
+    STOP = 2
+
+
+class Reason(IntEnum):
+    """Why a robot's process asks its base to stop."""
+
+    NONE = 0
+    NO_SENSORS = 1
+    STALE_SENSORS = 2
+    BAD_SENSORS = 3
+    BAD_POLICY = 4
+    BAD_COMMAND = 5
+    OVERRUN = 6
+    EMERGENCY_STOP = 7
+    OTHER_MAP = 8
+    SHUTDOWN = 9
+
+
+class WireError(Exception):
+    """A message that is no message; `what` names the part that is wrong."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+class Header(NamedTuple):
+    """What every message says about itself."""
+
+    session: int
+    """A random number that the sender draws when it starts, or begins an episode."""
+    sequence: int
+    """Counts the sender's messages of this kind in the session; of sensors: the control period."""
+    stamp: int
+    """The sender's monotonic clock [ns]."""
+
+
+class Sensors(NamedTuple):
+    """What one robot's base sends it, every control period."""
+
+    header: Header
+    map: int
+    """`map_hash` of the map that the coordinates belong to."""
+    pose: tuple[float, float, float]
+    """x, y [m], heading [rad] by odometry, in map coordinates."""
+    velocity: tuple[float, float]
+    """Forward speed [m/s] and turn rate [rad/s] by odometry."""
+    goal: tuple[float, float]
+    """x, y of the order's goal, the middle of its cell [m]."""
+    carrying: bool
+    """On the way to a station."""
+    stopped: bool
+    """The base's emergency stop is latched."""
+    lidar: NDArray[np.float32]
+    """Ranges [rays], m."""
+    broadcasts: NDArray[np.float64]
+    """What robots within range broadcast [count, len(BROADCAST)]."""
+
+
+class Command(NamedTuple):
+    """What a robot's process answers."""
+
+    header: Header
+    answers: Header
+    """The header of the sensors that it was computed from."""
+    speed: float
+    """Forward speed v [m/s]."""
+    turn_rate: float
+    """Turn rate w [rad/s]."""
+    waypoint: tuple[float, float]
+    """Where the robot heads next, x, y [m]: for the base's own broadcast."""
+    mode: Mode
+    reason: Reason
+    maneuver: int
+    """Number of the maneuver."""
+
+
+class Stop(NamedTuple):
+    """An emergency stop, or its release."""
+
+    header: Header
+    release: bool
+
+
+def address(name: str) -> int:
+    """The number that stands for a robot's name."""
+    return _hash64(name.encode())
+
+
+def map_hash(text: str) -> int:
+    """The number that stands for a map, from `Layout.text`."""
+    return _hash64(text.encode())
+
+
+def _hash64(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+
+
+class Wire:
+    """Writes and reads the messages of one kind of robot.
+
+    Args:
+        robot: its figures.
+        control_period: time between two sensor messages [s].
+    """
+
+    def __init__(self, robot: RobotConfig, control_period: float) -> None:
+        layouts = [_HEADER.format, _SENSORS.format, _COMMAND.format, BROADCAST]
+        figures = json.dumps([layouts, asdict(robot), control_period], sort_keys=True)
+        self.schema = _hash64(figures.encode())
+        self.rays, self.slots = robot.lidar_rays, max(8, robot.neighbours)
+        self.sensors_size = _HEADER.size + _SENSORS.size + 4 * self.rays + 8 * len(BROADCAST) * self.slots
+        self.command_size = _HEADER.size + _COMMAND.size
+
+    def pack_sensors(self, robot: int, sensors: Sensors) -> bytes:
+        """The message; `robot` is whom it concerns, from `address`. At most `slots` broadcasts are sent."""
+        count = len(sensors.broadcasts)
+        flags = _CARRYING * sensors.carrying | _STOPPED * sensors.stopped
+        slots = np.zeros((self.slots, len(BROADCAST)), "<f8")
+        slots[:count] = sensors.broadcasts
+        body = _SENSORS.pack(sensors.map, *sensors.pose, *sensors.velocity, *sensors.goal, flags, count)
+        body += sensors.lidar.astype("<f4").tobytes() + slots.tobytes()
+        return seal(Kind.SENSORS, self.schema, robot, sensors.header, body)
+
+    def read_sensors(self, data: bytes, robot: int) -> Sensors:
+        """What `pack_sensors` wrote for that robot. Values are not judged here.
+
+        Raises:
+            WireError: it is something else.
+        """
+        header = open_message(data, Kind.SENSORS, self.sensors_size, self.schema, robot)
+        map_, *values, flags, count = _SENSORS.unpack_from(data, _HEADER.size)
+        if flags & ~(_CARRYING | _STOPPED) or count > self.slots:
+            raise WireError("content")
+        at = _HEADER.size + _SENSORS.size
+        lidar = np.frombuffer(data, "<f4", self.rays, at)
+        slots = np.frombuffer(data, "<f8", self.slots * len(BROADCAST), at + lidar.nbytes)
+        return Sensors(
+            header,
+            map_,
+            (values[0], values[1], values[2]),
+            (values[3], values[4]),
+            (values[5], values[6]),
+            bool(flags & _CARRYING),
+            bool(flags & _STOPPED),
+            lidar,
+            slots.reshape(self.slots, len(BROADCAST))[:count],
+        )
+
+    def pack_command(self, robot: int, command: Command) -> bytes:
+        """The message; `robot` is whose it is, from `address`."""
+        body = _COMMAND.pack(
+            *command.answers, command.speed, command.turn_rate, *command.waypoint, *command[5:8]
+        )  # fmt: skip
+        return seal(Kind.COMMAND, self.schema, robot, command.header, body)
+
+    def read_command(self, data: bytes, robot: int) -> Command:
+        """What `pack_command` wrote for that robot.
+
+        Raises:
+            WireError: it is something else, or its numbers are not finite.
+        """
+        header = open_message(data, Kind.COMMAND, self.command_size, self.schema, robot)
+        session, sequence, stamp, v, w, x, y, mode, reason, maneuver = _COMMAND.unpack_from(data, _HEADER.size)
+        if not all(map(math.isfinite, (v, w, x, y))):
+            raise WireError("content")
+        try:
+            said = Mode(mode), Reason(reason)
+        except ValueError:
+            raise WireError("content") from None
+        return Command(header, Header(session, sequence, stamp), v, w, (x, y), *said, maneuver)
+
+
+_STOP_SCHEMA = _hash64(f"{_HEADER.format} {_STOP.format}".encode())
+
+
+def pack_stop(robot: int, stop: Stop) -> bytes:
+    """The message; it needs no figures of the robot, so that anybody can stop any robot."""
+    return seal(Kind.STOP, _STOP_SCHEMA, robot, stop.header, _STOP.pack(stop.release))
+
+
+def read_stop(data: bytes, robots: tuple[int, ...]) -> Stop:
+    """What `pack_stop` wrote for one of the robots.
+
+    Raises:
+        WireError: it is something else.
+    """
+    header = open_message(data, Kind.STOP, _HEADER.size + _STOP.size, _STOP_SCHEMA, *robots)
+    (release,) = _STOP.unpack_from(data, _HEADER.size)
+    if release > 1:
+        raise WireError("content")
+    return Stop(header, bool(release))
+
+
+def seal(kind: Kind, schema: int, robot: int, header: Header, body: bytes) -> bytes:
+    """A message with its header."""
+    rest = _HEADER.pack(MAGIC, 0, _HEADER.size + len(body), VERSION, kind, schema, robot, *header)[_CHECKED:] + body
+    return MAGIC + struct.pack("<I", zlib.crc32(rest)) + rest
+
+
+def open_message(data: bytes, kind: Kind, size: int, schema: int, *robots: int) -> Header:
+    """Checks a message of `size` bytes up to its body, and that it concerns one of the robots.
+
+    Raises:
+        WireError: `length`, `magic`, `version`, `checksum`, `kind`, `schema` or `robot` is wrong.
+    """
+    if len(data) < _HEADER.size:
+        raise WireError("length")
+    magic, crc, length, version, kind_, schema_, robot, session, sequence, stamp = _HEADER.unpack_from(data)
+    for what, fits in (
+        ("magic", magic == MAGIC),
+        ("version", version == VERSION),
+        ("kind", kind_ == kind),
+        ("length", length == len(data) == size),
+        ("checksum", crc == zlib.crc32(memoryview(data)[_CHECKED:])),
+        ("schema", schema_ == schema),
+        ("robot", robot in robots),
+    ):
+        if not fits:
+            raise WireError(what)
+    return Header(session, sequence, stamp)
