@@ -16,18 +16,20 @@ from rich.table import Table
 
 from export.demo import demo as run_demo
 from export.drive import OnnxFleet
+from export.fleet_host import Host, host_fleet
 from export.pipeline import bundle_of, export_run, verify_path
+from export.process_drive import drive_processes
 from export.robot_commands import COMMANDS
 from export.verify import VerifyError
 from policies.agent import AgentKind
 from policies.config import TrainConfig
 from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns
-from policies.figures import ReturnRow, Row, as_json, as_table
+from policies.figures import ReturnRow, Row, as_json, as_table, make_row
 from policies.files import write_atomically
 from policies.rollout import RolloutError
 from policies.run_folder import EVALUATION, load_agent, load_run
 from policies.train import train as train_fleet
-from sim.errors import InputError
+from sim.errors import InputError, require
 from sim.layout import load_layout, scene_names
 from sim.scene import DriveModel, open_scene
 
@@ -142,16 +144,35 @@ def verify(path: Place) -> None:
     _say(str(verify_path(path)))
 
 
-def drive(path: Place, measure: Measured) -> None:
+def drive(path: Place, measure: Measured, processes: bool = False, real_time: bool = False) -> None:
     """Drive the fleet in the simulator, every robot with its own ONNX files and its own observation only.
 
     Args:
         path: a run folder or a bundle.
         measure: where and how often.
+        processes: start a process for every robot, which gets its own sensors over the network and nothing else.
+        real_time: with processes, let the clock set the pace, in place of waiting for every answer.
     """
-    fleet = OnnxFleet(bundle_of(path), 1)
+    require(processes or not real_time, "real-time", real_time, "false without --processes")
+    bundle = bundle_of(path)
+    fleet = OnnxFleet(bundle, 1)
     scene, layout = choose_scene(*fleet.trained_in(), measure.scene, measure.robots, measure.drive)
-    _show(evaluate_fleet([fleet], scene, layout, measure.episodes, measure.seed, fleet.control), measure.json)
+    if not processes:
+        _show(evaluate_fleet([fleet], scene, layout, measure.episodes, measure.seed, fleet.control), measure.json)
+        return
+    seeds = range(measure.seed, measure.seed + measure.episodes)
+    played = drive_processes(bundle, scene, layout, measure.scene, seeds, not real_time)
+    always_go, bound = evaluate_fleet([], scene, layout, measure.episodes, measure.seed)
+    _show([always_go, make_row(f"{fleet.name}, processes", scene, played, bound.throughput), bound], measure.json)
+
+
+def fleet(host: Annotated[Host, tyro.conf.arg(name="")]) -> None:
+    """Host the simulated warehouse that robots' processes connect to, until Ctrl-C.
+
+    Args:
+        host: the hall and its network.
+    """
+    host_fleet(host, _say)
 
 
 def scenes() -> None:
@@ -202,7 +223,7 @@ def _parse(arguments: Sequence[str]) -> functools.partial[None]:
 
 def _parse_with(settings: TrainConfig, arguments: Sequence[str]) -> functools.partial[None]:
     """What tyro makes of the arguments; its complaint, which it prints in a frame, becomes one line."""
-    commands = (train, evaluate, export, verify, drive, scenes, demo)
+    commands = (train, evaluate, export, verify, drive, fleet, scenes, demo)
     deferred = {command.__name__: _deferred(command, settings) for command in commands}
     said = io.StringIO()
     try:

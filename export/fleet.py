@@ -9,7 +9,9 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import zenoh
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from export import transport
 from export.base import RobotBase
 from export.contact_meter import ContactMeter
+from export.transport import Receive
 from export.wire import EVERY_ROBOT, Header, Sensors, Wire, map_hash
 from policies.figures import Episode, EpisodeMeter
 from sim.errors import InputError
@@ -39,15 +42,25 @@ class Fleet:
         layout: its map.
         session: the transport.
         timed: real time, or lock-step.
+        tamper: put between the bases and the transport in both directions, to see what lost or doubled messages do.
     """
 
-    def __init__(self, scene: SceneConfig, layout: Layout, session: zenoh.Session, timed: bool) -> None:
+    def __init__(
+        self,
+        scene: SceneConfig,
+        layout: Layout,
+        session: zenoh.Session,
+        timed: bool,
+        tamper: Callable[[Receive], Receive] = lambda through: through,
+    ) -> None:
         self.scene, self.hall = scene, Warehouse(scene, layout)
-        self._session, self._timed = session, timed
+        self._session, self._timed, self._tamper = session, timed, tamper
         self._wire, self._map = Wire(scene.robot, scene.control_period), map_hash(layout.text())
         self.bases = [RobotBase(f"robot_{i}", self._wire) for i in range(scene.robots)]
         self._changed = threading.Condition()
-        self._publish = [transport.publisher(session, transport.sensors_key(base.name)).put for base in self.bases]
+        self._publish = [
+            tamper(transport.publisher(session, transport.sensors_key(base.name)).put) for base in self.bases
+        ]
         self._subscribers = [self._listen(base) for base in self.bases]
         for base in self.bases:
             for who in (base.name, EVERY_ROBOT):
@@ -66,7 +79,7 @@ class Fleet:
                 base.receive(data)
                 self._changed.notify()
 
-        return transport.subscribe(self._session, transport.command_key(base.name), receive)
+        return transport.subscribe(self._session, transport.command_key(base.name), self._tamper(receive))
 
     def _obey(self, query: zenoh.Query) -> None:
         """An emergency stop that wants to know whom it reached."""
@@ -76,17 +89,22 @@ class Fleet:
                 said = {"robot": base.name, "stopped": base.latch.stopped}
                 query.reply(query.key_expr, json.dumps(said).encode())
 
-    def wait_for_robots(self, timeout: float) -> None:
+    def wait_for_robots(self, timeout: float, look: Callable[[], None] = lambda: None) -> None:
         """Returns when the process of every robot has connected.
 
+        Args:
+            timeout: how long to wait [s].
+            look: called while waiting; may raise.
+
         Raises:
-            InputError: some have not after `timeout` [s].
+            InputError: some have not connected in time.
         """
         end = time.monotonic() + timeout
         wanted = {transport.alive_key(base.name): base.name for base in self.bases}
         while missing := sorted(name for key, name in wanted.items() if key not in self._alive()):
             if time.monotonic() > end:
                 raise InputError(f"after {timeout:g} s no process of {', '.join(missing)} has connected")
+            look()
             time.sleep(0.02)
         for base in self.bases:
             base.arrived()
@@ -161,6 +179,12 @@ class Fleet:
         else:
             self.slow_periods += 1
             self._next = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
     def close(self) -> None:
         """Ends the simulation; the session is the caller's."""

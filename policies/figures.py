@@ -7,6 +7,7 @@ drives less than 0.5 m in 20 s; counted when it begins.
 
 import dataclasses
 import json
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,9 @@ class EpisodeMeter:
 
     def __init__(self, scene: SceneConfig) -> None:
         self._robots, self._period = scene.robots, scene.decision_period
-        self._window = round(DEADLOCK_TIME / scene.decision_period)
-        self._driven = [[0.0] * scene.robots]
+        window = round(DEADLOCK_TIME / scene.decision_period)
+        self._driven = deque([[0.0] * scene.robots], maxlen=window + 1)
+        self._decisions = 0
         self._stuck = [False] * scene.robots
         self._deadlocks = 0
         self._infos: Sequence[Mapping[str, Any]] = ()
@@ -49,16 +51,17 @@ class EpisodeMeter:
     def add(self, infos: Sequence[Mapping[str, Any]]) -> None:
         """A decision is over; `infos` are each robot's counts since the reset, as `Warehouse.infos` gives them."""
         self._infos = infos
+        self._decisions += 1
         self._driven.append([info["distance"] for info in infos])
-        if len(self._driven) > self._window:
-            now, then = self._driven[-1], self._driven[-1 - self._window]
+        if len(self._driven) == self._driven.maxlen:
+            now, then = self._driven[-1], self._driven[0]
             still = [a - b < DEADLOCK_DISTANCE for a, b in zip(now, then, strict=True)]
             self._deadlocks += sum(is_ and not was for is_, was in zip(still, self._stuck, strict=True))
             self._stuck = still
 
     def episode(self) -> Episode:
         """The figures up to now."""
-        hours = self._robots * (len(self._driven) - 1) * self._period / 3600
+        hours = self._robots * self._decisions * self._period / 3600
         deliveries, robots, racks = (
             sum(info[key] for info in self._infos) for key in ("deliveries", "robot_contacts", "rack_contacts")
         )

@@ -30,7 +30,19 @@ ON_ROBOT = (
     "export.robot_commands",
 )
 TRANSPORT = {"export.transport", "export.robot", "export.robot_commands"}
-NOT_ON_ROBOT = {"torch", "pybullet", "pettingzoo", "gymnasium", "numba", "onnx", "onnxscript", "safetensors", "scipy", "tyro", "rich"}
+NOT_ON_ROBOT = {
+    "torch",
+    "pybullet",
+    "pettingzoo",
+    "gymnasium",
+    "numba",
+    "onnx",
+    "onnxscript",
+    "safetensors",
+    "scipy",
+    "tyro",
+    "rich",
+}
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
 
 
