@@ -1,0 +1,182 @@
+"""A bench for one real robot process: a base under a test's control, on a real transport."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from export import transport
+from export.bundle import MANIFEST, read_manifest
+from export.robot_processes import RobotProcesses, free_endpoint
+from export.wire import Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
+from sim.layout import Layout, load_layout
+
+from .conftest import SCENE
+
+NAME = "robot_0"
+ME = address(NAME)
+LAYOUT: Layout = load_layout(SCENE.layout)
+WIRE = Wire(SCENE.robot, SCENE.control_period)
+GOAL = LAYOUT.middle(LAYOUT.picks[0])
+START = LAYOUT.middle(LAYOUT.stations[0])
+
+
+FIRST = Header(1, 0, 0)
+
+
+def some_sensors(header: Header = FIRST, **changes: Any) -> Sensors:
+    """Valid sensors of a robot at rest on a station, nothing near."""
+    sensors = Sensors(
+        header=header,
+        map=map_hash(LAYOUT.text()),
+        pose=(*START, 0.5),
+        velocity=(0.0, 0.0),
+        goal=GOAL,
+        carrying=False,
+        stopped=False,
+        lidar=np.full(SCENE.robot.lidar_rays, 2.0, np.float32),
+        broadcasts=np.zeros((0, 7)),
+    )
+    return sensors._replace(**changes)
+
+
+class Bench:
+    """Sends what a test wants one robot process to sense, and keeps what it answers."""
+
+    def __init__(self, session: Any, processes: RobotProcesses) -> None:
+        self.session, self.processes = session, processes
+        self.commands: list[tuple[float, Command]] = []
+        self.state: dict[str, Any] = {}
+        self.sequence, self.epoch = -1, 1
+        self._changed = threading.Condition()
+        self._publish = transport.publisher(session, transport.sensors_key(NAME)).put
+        self._kept = [
+            transport.subscribe(session, transport.command_key(NAME), self._command),
+            transport.subscribe(session, transport.state_key(NAME), self._state),
+        ]
+
+    def _command(self, data: bytes) -> None:
+        with self._changed:
+            self.commands.append((time.monotonic(), WIRE.read_command(data, ME)))
+            self._changed.notify_all()
+
+    def _state(self, data: bytes) -> None:
+        with self._changed:
+            self.state = json.loads(data)
+            self._changed.notify_all()
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 10.0) -> None:
+        """Until the condition holds."""
+        with self._changed:
+            assert self._changed.wait_for(condition, seconds), self.said()
+
+    def said(self) -> str:
+        return self.processes.said(NAME)
+
+    def send_raw(self, data: bytes) -> None:
+        self._publish(data)
+
+    def send(self, stamp: int | None = None, **changes: Any) -> Header:
+        """The next sensors, stamped now."""
+        self.sequence += 1
+        header = Header(self.epoch, self.sequence, time.monotonic_ns() if stamp is None else stamp)
+        self._publish(WIRE.pack_sensors(ME, some_sensors(header, **changes)))
+        return header
+
+    def ask(self, **changes: Any) -> Command:
+        """The answer to the next sensors, which are sent a control period after the last ones."""
+        time.sleep(SCENE.control_period)
+        header = self.send(**changes)
+        self.wait(lambda: self.answer(header) is not None, 3.0)
+        answer = self.answer(header)
+        assert answer is not None
+        return answer
+
+    def answer(self, header: Header) -> Command | None:
+        return next((command for _, command in self.commands if command.answers == header), None)
+
+    def drives(self, count: int = 3) -> Command:
+        """Lets the robot drive undisturbed, and checks that it does."""
+        for _ in range(count):
+            command = self.ask()
+        assert (command.mode, command.reason) == (Mode.DRIVE, Reason.NONE), self.said()
+        return command
+
+    def stops(self, reason: Reason, seconds: float = 3.0) -> float:
+        """Waits for a stop with that reason that comes after this call; returns when it came, by `time.monotonic`."""
+        begin = len(self.commands)
+        found: list[float] = []
+
+        def look() -> bool:
+            found[:] = [at for at, c in self.commands[begin:] if (c.mode, c.reason) == (Mode.STOP, reason)]
+            return bool(found)
+
+        self.wait(look, seconds)
+        return found[0]
+
+    def counted(self, what: str, name: str, at_least: int = 1) -> None:
+        """Waits until the robot's own report counts that."""
+        self.wait(lambda: self.state.get(what, {}).get(name, 0) >= at_least, 3.0)
+
+
+@contextmanager
+def robot_bench(bundle: Path, *options: str) -> Iterator[Bench]:
+    """A bench with the process of robot_0 connected."""
+    endpoint = free_endpoint()
+    with (
+        transport.open_session(listen=endpoint) as session,
+        RobotProcesses(bundle, [NAME], endpoint, *options) as processes,
+    ):
+        bench = Bench(session, processes)
+        connected(bench)
+        yield bench
+
+
+def connected(bench: Bench) -> None:
+    """Waits until the process has connected."""
+    end = time.monotonic() + 15
+    while not list(bench.session.liveliness().get(transport.alive_key(NAME), timeout=1.0)):
+        bench.processes.require_running()
+        assert time.monotonic() < end, bench.said()
+        time.sleep(0.02)
+
+
+def change_model(bundle: Path, file: str, output: str, add: Callable[[str, str], list[Any]]) -> None:
+    """Puts nodes between a graph's output and what made it, and lists the new file in the manifest.
+
+    Args:
+        bundle: its folder.
+        file: name of the ONNX file.
+        output: name of the output.
+        add: nodes (and constants) from the name of the inner value to the output.
+    """
+    model = onnx.load(bundle / file)
+    for node in model.graph.node:
+        node.output[:] = ["inner" if name == output else name for name in node.output]
+        node.input[:] = ["inner" if name == output else name for name in node.input]
+    for part in add("inner", output):
+        (model.graph.initializer if isinstance(part, TensorProto) else model.graph.node).append(part)
+    repin(bundle, file, model.SerializeToString())
+
+
+def repin(bundle: Path, file: str, data: bytes) -> None:
+    """Replaces a file and its entry in the manifest."""
+    (bundle / file).write_bytes(data)
+    manifest = read_manifest(bundle)
+    entry = replace(manifest.files[file], sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+    text = replace(manifest, files={**manifest.files, file: entry}).to_json()
+    (bundle / MANIFEST).write_text(text)
+    assert asdict(read_manifest(bundle))["files"][file]["size"] == len(data)
+
+
+def constant(name: str, value: float) -> TensorProto:
+    return helper.make_tensor(name, TensorProto.FLOAT, [], [value])

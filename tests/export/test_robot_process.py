@@ -1,0 +1,314 @@
+"""What a real robot process does when something fails: over a real transport, timed."""
+
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from onnx import TensorProto, helper
+
+from export.runtime import OnnxPolicy
+from export.stop_latch import stop_message
+from export.transport import open_session, publisher, sensors_key, stop_key
+from export.wire import Header, Mode, Reason, Wire, map_hash
+from sim.errors import InputError
+
+from .conftest import SCENE
+from .robot_bench import LAYOUT, ME, NAME, WIRE, Bench, change_model, constant, robot_bench, some_sensors
+
+pytestmark = pytest.mark.slow
+STALE = 0.3
+
+
+@pytest.fixture
+def bench(mlp_bundle: Path):
+    with robot_bench(mlp_bundle) as bench:
+        yield bench
+
+
+@pytest.fixture
+def gru_bench(gru_bundle: Path):
+    with robot_bench(gru_bundle) as bench:
+        yield bench
+
+
+def test_it_drives_and_is_small(bench: Bench) -> None:
+    command = bench.drives()
+    assert command.waypoint != (0.0, 0.0)
+    process = psutil.Process(bench.processes.running[NAME].pid)
+    assert process.memory_info().rss < 100e6
+
+
+def test_without_sensors_it_only_ever_says_stop(bench: Bench) -> None:
+    bench.wait(lambda: len(bench.commands) > 5)
+    assert {(c.mode, c.reason, c.speed, c.turn_rate) for _, c in bench.commands} == {
+        (Mode.STOP, Reason.NO_SENSORS, 0.0, 0.0)
+    }
+
+
+def test_stale_sensors_stop_it_in_time_and_it_goes_on_with_a_fresh_memory(gru_bench: Bench) -> None:
+    bench = gru_bench
+    first = bench.drives(1)
+    for _ in range(9):
+        bench.ask()
+    sent = time.monotonic()
+    stopped = bench.stops(Reason.STALE_SENSORS)
+    assert stopped - sent < STALE + 0.1
+    # The same sensors as at the very start bring the same decision as at the very start: nothing is remembered.
+    again = bench.ask()
+    assert (again.mode, again.maneuver, again.speed, again.turn_rate) == (
+        Mode.DRIVE, first.maneuver, first.speed, first.turn_rate,
+    )  # fmt: skip
+
+
+def test_late_doubled_reordered_and_foreign_messages_are_dropped_and_counted(bench: Bench) -> None:
+    bench.drives()
+    newest = Header(bench.epoch, bench.sequence, time.monotonic_ns())
+    bench.send_raw(WIRE.pack_sensors(ME, some_sensors(newest)))  # doubled
+    bench.send_raw(WIRE.pack_sensors(ME, some_sensors(newest._replace(sequence=newest.sequence - 1))))
+    good = WIRE.pack_sensors(ME, some_sensors(newest._replace(sequence=newest.sequence + 1)))
+    bench.send_raw(good[:-1])
+    bench.send_raw(good[:12] + b"\x63\x00" + good[14:])
+    bench.send_raw(good[:-9] + b"\x01" + good[-8:])
+    bench.send_raw(Wire(replace(SCENE.robot, max_speed=1.0), 0.1).pack_sensors(ME, some_sensors()))
+    bench.send_raw(WIRE.pack_sensors(ME + 1, some_sensors()))
+    bench.sequence += 1
+    bench.send(stamp=time.monotonic_ns() - 500_000_000)  # half a second under way... and behind the last one's stamp
+    bench.drives(2)
+    for name in ("doubled", "out_of_order", "length", "version", "checksum", "schema", "robot", "clock_jumped_back"):
+        bench.counted("dropped", name)
+    answered = [c.answers for _, c in bench.commands if c.mode is Mode.DRIVE]
+    assert len(answered) == len(set(answered))  # one command for each sensor message at most
+    assert bench.said().count("stops") <= 3
+
+
+@pytest.mark.parametrize("field", ["pose", "velocity", "goal", "lidar", "broadcasts"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_sensors_that_are_not_finite_stop_it_at_once(bench: Bench, field: str, value: float) -> None:
+    bench.drives(1)
+    good = getattr(some_sensors(), field)
+    bad = np.full((2, 7), value) if field == "broadcasts" else np.array(good, np.float64)
+    bad[-1] = value
+    answer = bench.ask(**{field: bad.astype(np.float32) if field == "lidar" else bad})
+    assert (answer.mode, answer.reason, answer.speed, answer.turn_rate) == (Mode.STOP, Reason.BAD_SENSORS, 0.0, 0.0)
+    bench.drives(1)
+    assert f"{field}[" in bench.said()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lidar": np.full(SCENE.robot.lidar_rays, 4.1, np.float32)},
+        {"lidar": np.full(SCENE.robot.lidar_rays, -0.1, np.float32)},
+        {"pose": (-0.1, 0.5, 0.0)},
+        {"goal": (1e300, 0.5)},
+        {"goal": tuple(float(v) + 0.5 for v in np.argwhere(LAYOUT.blocked)[0][::-1])},
+    ],
+)
+def test_sensors_that_can_not_be_stop_it(bench: Bench, changes: dict) -> None:
+    bench.drives(1)
+    assert bench.ask(**changes).reason is Reason.BAD_SENSORS
+
+
+def test_another_map_stops_it(bench: Bench) -> None:
+    bench.drives(1)
+    assert bench.ask(map=map_hash("another")).reason is Reason.OTHER_MAP
+
+
+def test_q_values_that_are_not_finite_stop_it(bundle: Path) -> None:
+    change_model(
+        bundle, "robot_0.onnx", "q_values",
+        lambda inner, out: [constant("nan", float("nan")), helper.make_node("Add", [inner, "nan"], [out])],
+    )  # fmt: skip
+    with pytest.raises(InputError, match="q_values"), robot_bench(bundle):
+        pass  # it is refused at the start already: the warm-up sees the values
+
+
+def test_q_values_that_turn_bad_stop_it(bundle: Path) -> None:
+    """They do when the robot drives, which the warm-up at rest does not see."""
+    speed = OnnxPolicy(bundle / "robot_0.onnx").spec.offsets["velocity"]
+    change_model(
+        bundle, "robot_0.onnx", "q_values",
+        lambda inner, out: [
+            helper.make_tensor("speed_at", TensorProto.INT64, [], [speed]),
+            helper.make_node("Gather", ["observation", "speed_at"], ["speed"], axis=1),
+            constant("limit", 0.5),
+            helper.make_node("Greater", ["speed", "limit"], ["fast"]),
+            helper.make_node("Unsqueeze", ["fast", "last"], ["fast_column"]),
+            helper.make_tensor("last", TensorProto.INT64, [1], [1]),
+            constant("inf", float("inf")),
+            helper.make_node("Where", ["fast_column", "inf", inner], [out]),
+        ],
+    )  # fmt: skip
+    with robot_bench(bundle) as bench:
+        bench.drives(2)
+        for _ in range(4):
+            answer = bench.ask(velocity=(0.8, 0.0))
+        assert (answer.mode, answer.reason) == (Mode.STOP, Reason.BAD_POLICY)
+        assert "q_values" in bench.said()
+        bench.drives(1)
+
+
+@pytest.mark.parametrize("factor", [100.0, float("nan")])
+def test_a_command_beyond_the_limits_is_refused(bundle: Path, factor: float) -> None:
+    change_model(
+        bundle, "controller.onnx", "command",
+        lambda inner, out: [
+            constant("factor", factor),
+            constant("more", 0.0 if np.isnan(factor) else 1.0),
+            helper.make_node("Add", [inner, "more"], ["shifted"]),
+            helper.make_node("Mul", ["shifted", "factor"], [out]),
+        ],
+    )  # fmt: skip
+    if np.isnan(factor):
+        with pytest.raises(InputError, match="it commands"), robot_bench(bundle):
+            pass
+        return
+    with robot_bench(bundle) as bench:
+        answer = bench.ask()
+        assert (answer.mode, answer.reason, answer.speed) == (Mode.STOP, Reason.BAD_COMMAND, 0.0)
+        assert "the command v is" in bench.said()
+
+
+def slow_down(bundle: Path, size: int) -> None:
+    change_model(
+        bundle, "robot_0.onnx", "q_values",
+        lambda inner, out: [
+            helper.make_node("RandomUniform", [], ["noise"], shape=[size, 4000]),
+            helper.make_node("ReduceSum", ["noise"], ["total"], keepdims=0),
+            constant("nothing", 0.0),
+            helper.make_node("Mul", ["total", "nothing"], ["zero"]),
+            helper.make_node("Add", [inner, "zero"], [out]),
+        ],
+    )  # fmt: skip
+
+
+def test_a_policy_that_is_slower_than_its_period_stops_it(bundle: Path) -> None:
+    slow_down(bundle, 8000)  # some 0.2 s
+    with robot_bench(bundle) as bench:
+        sent = time.monotonic()
+        header = bench.send()
+        stopped = bench.stops(Reason.OVERRUN)
+        assert stopped - sent < 0.2
+        for _ in range(8):
+            bench.ask()
+        assert not any(c.mode is Mode.DRIVE and c.answers == header for _, c in bench.commands)  # not when it is ready
+        assert "no command within 0.1 s" in bench.said()
+
+
+def test_an_emergency_stop_is_latched_until_it_is_released(bench: Bench) -> None:
+    stop = publisher(bench.session, stop_key(NAME))
+    everybody = publisher(bench.session, stop_key("all"))
+    bench.drives(1)
+    stop.put(stop_message(NAME, False))
+    time.sleep(0.05)
+    for _ in range(3):
+        assert bench.ask().reason is Reason.EMERGENCY_STOP
+    everybody.put(stop_message("all", True)[:-1])  # cut short: no release
+    stop.put(stop_message("robot_1", True))
+    time.sleep(0.05)
+    assert bench.ask().reason is Reason.EMERGENCY_STOP
+    everybody.put(stop_message("all", True))
+    time.sleep(0.05)
+    bench.drives(1)
+    assert bench.ask(stopped=True).reason is Reason.EMERGENCY_STOP  # by its base
+    bench.drives(1)
+
+
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_a_clock_that_jumps_costs_a_message_at_most(bench: Bench, jump: int) -> None:
+    bench.drives()
+    times = []
+    for _ in range(5):
+        time.sleep(0.1)
+        header = bench.send(stamp=time.monotonic_ns() + jump * 10**9)
+        times.append(header)
+    bench.wait(lambda: bench.answer(times[-1]) is not None)
+    answers = [bench.answer(header) for header in times]
+    assert [a is not None and a.mode is Mode.DRIVE for a in answers] == [jump > 0, True, True, True, True]
+
+
+def test_a_paused_process_sends_nothing_old_when_it_wakes(bench: Bench) -> None:
+    bench.drives()
+    pid = bench.processes.running[NAME].pid
+    os.kill(pid, signal.SIGSTOP)
+    sent = {}
+    for _ in range(15):
+        time.sleep(0.1)
+        sent[bench.send()] = time.monotonic()
+    os.kill(pid, signal.SIGCONT)
+    woke = time.monotonic()
+    bench.drives(2)
+    for at, command in bench.commands:
+        if command.mode is Mode.DRIVE and command.answers in sent:
+            assert at - sent[command.answers] < STALE, at - woke
+    bench.counted("dropped", "late")
+
+
+def test_a_process_that_is_paused_while_it_computes_discards_what_it_computed(bundle: Path) -> None:
+    slow_down(bundle, 2000)  # some 60 ms: within the period
+    with robot_bench(bundle) as bench:
+        pid = bench.processes.running[NAME].pid
+        for _ in range(3):
+            bench.ask()
+            while (bench.sequence + 1) % SCENE.ticks:  # the next one asks the policy
+                bench.ask()
+            time.sleep(0.1)
+            header = bench.send()
+            time.sleep(0.01)
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(0.5)
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.3)
+            answer = bench.answer(header)
+            assert answer is None or answer.mode is Mode.STOP
+
+
+def test_a_full_disk_for_the_log_does_not_stop_it(mlp_bundle: Path) -> None:
+    with robot_bench(mlp_bundle, "--log", "/dev/full") as bench:
+        bench.drives()
+        bench.wait(lambda: bench.state.get("lost_log_lines", 0) > 0)
+        bench.drives()
+
+
+def test_the_transport_can_go_and_come_back(mlp_bundle: Path) -> None:
+    with robot_bench(mlp_bundle) as bench:
+        bench.drives()
+        endpoint = bench.processes._command[bench.processes._command.index("--connect") + 1]
+        bench.session.close()
+        time.sleep(1.0)
+        assert bench.processes.running[NAME].poll() is None
+        with open_session(listen=endpoint) as session:
+            again = Bench(session, bench.processes)
+            again.epoch, again.sequence = 2, -1
+            again.wait(lambda: again.commands, 10)  # it says stop until it gets sensors
+            again.drives()
+        assert "stale_sensors" in bench.said()
+
+
+def test_it_ends_with_a_stop(bench: Bench) -> None:
+    bench.drives(1)
+    bench.processes.running[NAME].terminate()
+    bench.stops(Reason.SHUTDOWN)
+    assert bench.processes.running[NAME].wait(5) == 0
+
+
+def test_random_bytes_do_not_move_it(bench: Bench) -> None:
+    bench.drives(1)
+    rng = np.random.default_rng(0)
+    good = WIRE.pack_sensors(ME, some_sensors(Header(bench.epoch, bench.sequence + 1, time.monotonic_ns())))
+    sent = publisher(bench.session, sensors_key(NAME))
+    begin = len(bench.commands)
+    for _ in range(5000):
+        data = bytearray(good)
+        for _ in range(rng.integers(1, 8)):
+            data[rng.integers(len(data))] = rng.integers(256)
+        if bytes(data) != good:
+            sent.put(bytes(data[: rng.integers(len(data) + 1)] if rng.random() < 0.3 else data))
+    bench.stops(Reason.STALE_SENSORS)
+    assert not any(c.mode is Mode.DRIVE for _, c in bench.commands[begin + 1 :])
+    bench.drives(1)
