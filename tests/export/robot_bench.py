@@ -82,6 +82,13 @@ class Bench:
     def said(self) -> str:
         return self.processes.said(NAME)
 
+    def says(self, text: str) -> None:
+        """Waits until the robot's log has that."""
+        end = time.monotonic() + 3
+        while text not in self.said():
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.02)
+
     def send_raw(self, data: bytes) -> None:
         self._publish(data)
 
@@ -104,12 +111,24 @@ class Bench:
     def answer(self, header: Header) -> Command | None:
         return next((command for _, command in self.commands if command.answers == header), None)
 
-    def drives(self, count: int = 3) -> Command:
-        """Lets the robot drive undisturbed, and checks that it does."""
-        for _ in range(count):
+    def drives(self, count: int = 1) -> Command:
+        """Lets the robot drive for a while, and checks that it does; a busy machine may need more than one try."""
+        for _ in range(10):
             command = self.ask()
-        assert (command.mode, command.reason) == (Mode.DRIVE, Reason.NONE), self.said()
-        return command
+            count -= command.mode is Mode.DRIVE
+            if count <= 0:
+                return command
+        raise AssertionError(self.said())
+
+    def refuses(self, reason: Reason, **changes: Any) -> None:
+        """Checks that these sensors are answered by a stop, and soon for this reason (or first: too busy)."""
+        for _ in range(10):
+            answer = self.ask(**changes)
+            assert (answer.mode, answer.speed, answer.turn_rate) == (Mode.STOP, 0.0, 0.0)
+            if answer.reason is reason:
+                return
+            assert answer.reason is Reason.OVERRUN
+        raise AssertionError(self.said())
 
     def stops(self, reason: Reason, seconds: float = 3.0) -> float:
         """Waits for a stop with that reason that comes after this call; returns when it came, by `time.monotonic`."""
