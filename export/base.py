@@ -42,6 +42,8 @@ class RobotBase:
         """Control periods in which the process asked for a stop, by its reason, or said nothing (`silent`)."""
         self.latencies: list[int] = []
         """From the sensors' sending to the command's arrival [ns], emptied by whoever reads it."""
+        self.oldest = 0
+        """Age of the oldest sensors whose answer moved the wheels [ns]."""
 
     @property
     def waiting(self) -> bool:
@@ -98,5 +100,6 @@ class RobotBase:
         elif answer.mode is Mode.STOP:
             self.reasons[answer.reason.name.lower()] += 1
         elif not self.latch.stopped:
+            self.oldest = max(self.oldest, self._now() - answer.answers.stamp)
             return answer.speed, answer.turn_rate
         return 0.0, (turn_rate if abs(speed) > _STANDING else 0.0)

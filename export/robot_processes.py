@@ -1,6 +1,6 @@
 """The processes of a fleet's robots on this machine: started, watched, and ended without leaving one behind."""
 
-import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -82,8 +82,8 @@ class RobotProcesses:
     def close(self) -> None:
         """Ends all processes."""
         for process in self.running.values():
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+            process.terminate()
+            process.send_signal(signal.SIGCONT)  # a paused process ends only when it goes on
         for process in self.running.values():
             try:
                 process.wait(5)
