@@ -12,18 +12,10 @@ from pathlib import Path
 
 import onnx
 
-from export.bundle import (
-    CONTROLLER,
-    MANIFEST,
-    FileEntry,
-    Manifest,
-    PolicyMetadata,
-    as_controller,
-    is_bundle,
-    read_manifest,
-)
+from export.bundle import CONTROLLER, MANIFEST, SIGNATURE, FileEntry, Manifest, is_bundle, read_manifest
 from export.controller_onnx import build_controller
 from export.onnx_export import finish_model, policy_model, quiet_export
+from export.schema import PolicyMetadata, as_controller
 from policies.agent import AgentNetwork
 from sim.errors import InputError
 from sim.scene import RobotConfig
@@ -102,7 +94,7 @@ def _require_replaceable(out: Path) -> None:
         return
     if not is_bundle(out):
         raise InputError(f"bundle {str(out)!r} is a folder with other content; valid is {valid}")
-    foreign = sorted({p.name for p in out.iterdir()} - {MANIFEST, *read_manifest(out).files})
+    foreign = sorted({p.name for p in out.iterdir()} - {MANIFEST, SIGNATURE, *read_manifest(out).files})
     if foreign:
         raise InputError(
             f"bundle {str(out)!r} also holds {foreign[0]!r}, which its manifest does not list; valid is {valid}"

@@ -14,12 +14,14 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from export.bundle import SIGNATURE
 from export.demo import demo as run_demo
 from export.drive import OnnxFleet
 from export.fleet_host import Host, host_fleet
 from export.pipeline import bundle_of, export_run, verify_path
 from export.process_drive import drive_processes
 from export.robot_commands import COMMANDS
+from export.signature import signature_of
 from export.verify import VerifyError
 from policies.agent import AgentKind
 from policies.config import TrainConfig
@@ -175,6 +177,17 @@ def fleet(host: Annotated[Host, tyro.conf.arg(name="")]) -> None:
     host_fleet(host, _say)
 
 
+def sign(bundle: Place, key: Path) -> None:
+    """Sign a bundle's manifest with an Ed25519 key, so that robots can tell that it comes from you.
+
+    Args:
+        bundle: the bundle's folder.
+        key: private key (PEM), as `openssl genpkey -algorithm ed25519 -out key.pem` makes it.
+    """
+    write_atomically(bundle / SIGNATURE, signature_of(bundle, key))
+    _say(f"signed: {bundle / SIGNATURE}")
+
+
 def scenes() -> None:
     """List the scenes that ship."""
     table = Table("scene", "robots", "size", "pick cells", "stations")
@@ -223,7 +236,7 @@ def _parse(arguments: Sequence[str]) -> functools.partial[None]:
 
 def _parse_with(settings: TrainConfig, arguments: Sequence[str]) -> functools.partial[None]:
     """What tyro makes of the arguments; its complaint, which it prints in a frame, becomes one line."""
-    commands = (train, evaluate, export, verify, drive, fleet, scenes, demo)
+    commands = (train, evaluate, export, verify, drive, fleet, sign, scenes, demo)
     deferred = {command.__name__: _deferred(command, settings) for command in commands}
     said = io.StringIO()
     try:

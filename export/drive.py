@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bundle import Manifest, PolicyMetadata, read_manifest
+from export.bundle import Manifest, open_bundle
 from export.runtime import OnnxController, OnnxPolicy
+from export.schema import PolicyMetadata
 from sim.errors import InputError
 from sim.layout import Layout, parse_layout
 from sim.scene import SceneConfig
@@ -28,7 +29,8 @@ class OnnxFleet:
 
     def __init__(self, folder: Path, robots: int, name: str | None = None) -> None:
         self._folder = folder
-        self.manifest: Manifest = read_manifest(folder)
+        self._bundle = open_bundle(folder)
+        self.manifest: Manifest = self._bundle.manifest
         self._policies: list[OnnxPolicy] = []
         self._controllers: list[OnnxController] = []
         self.reset(robots)
@@ -64,9 +66,10 @@ class OnnxFleet:
                 f"learned parameters of their own; valid is 1 to {len(files)}"
             )
         for i in range(len(self._policies), robots):
-            self._policies.append(OnnxPolicy(self._folder / files[i % len(files)]))
-            if manifest.controller is not None:
-                self._controllers.append(OnnxController(self._folder / manifest.controller))
+            file, controller = files[i % len(files)], manifest.controller
+            self._policies.append(OnnxPolicy(self._folder / file, data=self._bundle.read(file)))
+            if controller is not None:
+                self._controllers.append(OnnxController(self._folder / controller, data=self._bundle.read(controller)))
         del self._policies[robots:], self._controllers[robots:]
         for policy in self._policies:
             policy.reset()

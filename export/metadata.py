@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from export.bundle import PolicyMetadata
+from export.schema import PolicyMetadata
 from policies.agent import AgentConfig
 from sim.observation import MANEUVERS, Field, ObservationSpec, observation_spec
 from sim.scene import SceneConfig

@@ -11,7 +11,7 @@ import torch
 from onnxscript import optimizer
 from torch import Tensor, nn
 
-from export.bundle import METADATA_KEY, PolicyMetadata
+from export.schema import METADATA_KEY, PolicyMetadata
 from policies.agent import AgentGRU, AgentLayerNorm, AgentLinear, AgentNetwork
 from sim.errors import InputError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export import transport
-from export.bundle import read_manifest
+from export.bundle import open_bundle
 from export.gate import Gate
 from export.inbox import SensorInbox
 from export.pilot import Pilot
@@ -59,17 +59,18 @@ def open_brain(settings: RobotSettings) -> Brain:
     Raises:
         InputError: anything in the bundle is not as it was written, or it is not this robot's.
     """
-    manifest = read_manifest(settings.bundle)
+    bundle = open_bundle(settings.bundle, settings.trust)
+    manifest = bundle.manifest
     file = manifest.robots.get(settings.name)
     if file is None and manifest.shared:
         file = next(iter(manifest.robots.values()))
     if file is None:
         raise InputError(f"robot {settings.name!r} is not in the bundle; valid are {', '.join(manifest.robots)}")
-    policy = OnnxPolicy(settings.bundle / file)
+    policy = OnnxPolicy(settings.bundle / file, data=bundle.read(file))
     scene = policy.metadata.scene
     if scene is None or policy.metadata.layout is None or manifest.controller is None:
         raise InputError(f"bundle {str(settings.bundle)!r} was trained in another environment; valid is a warehouse's")
-    controller = OnnxController(settings.bundle / manifest.controller)
+    controller = OnnxController(settings.bundle / manifest.controller, data=bundle.read(manifest.controller))
     if controller.spec != policy.spec or controller.metadata.scene != scene:
         raise InputError(f"bundle {str(settings.bundle)!r}: policy and controller are of different robots")
     layout = (

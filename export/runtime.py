@@ -14,9 +14,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from export.bundle import METADATA_KEY, PolicyMetadata, Role, read_metadata, read_pinned
+from export.bundle import read_pinned
 from export.guard import Observation, ObservationGuard
 from export.onnx_bytes import check_onnx_bytes
+from export.schema import METADATA_KEY, PolicyMetadata, Role, read_metadata
 from sim.errors import InputError
 
 CONTROLLER_FIELDS = ("lidar", "waypoint", "velocity", "neighbours")
@@ -39,14 +40,15 @@ class OnnxPolicy:
     Args:
         path: the robot's ONNX file; a manifest.json beside it must list it with the same hash.
         sha256: the hash that its bytes must have, in hexadecimal.
+        data: its bytes, where they were read and checked already (`OpenBundle.read`).
 
     Raises:
         InputError: the file is missing, cut short, changed, not self-contained, or no policy that this release reads.
     """
 
-    def __init__(self, path: str | Path, sha256: str | None = None) -> None:
+    def __init__(self, path: str | Path, sha256: str | None = None, *, data: bytes | None = None) -> None:
         self._source = str(path)
-        self._session, self.metadata = open_model(Path(path), sha256, "policy")
+        self._session, self.metadata = open_model(Path(path), sha256, "policy", data)
         self.spec, self.actions = self.metadata.observation, self.metadata.actions
         self.decision_period, self.control_period = self.metadata.decision_period, self.metadata.control_period
         inputs = {i.name: i.shape for i in self._session.get_inputs()}
@@ -114,14 +116,15 @@ class OnnxController:
     Args:
         path: the bundle's controller.onnx; a manifest.json beside it must list it with the same hash.
         sha256: the hash that its bytes must have, in hexadecimal.
+        data: as for `OnnxPolicy`.
 
     Raises:
         InputError: as for `OnnxPolicy`.
     """
 
-    def __init__(self, path: str | Path, sha256: str | None = None) -> None:
+    def __init__(self, path: str | Path, sha256: str | None = None, *, data: bytes | None = None) -> None:
         self._source = str(path)
-        self._session, self.metadata = open_model(Path(path), sha256, "controller")
+        self._session, self.metadata = open_model(Path(path), sha256, "controller", data)
         self.spec, self.actions = self.metadata.observation, self.metadata.actions
         self.control_period = self.metadata.control_period
         missing = [name for name in CONTROLLER_FIELDS if name not in self.spec.offsets]
@@ -158,13 +161,15 @@ class OnnxController:
         return v, w
 
 
-def open_model(path: Path, sha256: str | None, role: Role) -> tuple[ort.InferenceSession, PolicyMetadata]:
+def open_model(
+    path: Path, sha256: str | None, role: Role, data: bytes | None = None
+) -> tuple[ort.InferenceSession, PolicyMetadata]:
     """A session of one thread for a file of that role, and the file's metadata.
 
     Raises:
         InputError: as for `OnnxPolicy`.
     """
-    data = read_pinned(path, sha256)
+    data = read_pinned(path, sha256) if data is None else data
     check_onnx_bytes(data, str(path))
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from export.bundle import Manifest, PolicyMetadata, as_controller, read_manifest, read_pinned
+from export.bundle import Manifest, read_manifest, read_pinned
 from export.controller_parity import RecordingController, compare_controllers, random_sensors
 from export.parity import (
     Oracle,
@@ -21,6 +21,7 @@ from export.parity import (
     warehouse_episode,
 )
 from export.runtime import open_model
+from export.schema import PolicyMetadata, as_controller
 from policies.agent import AgentNetwork
 from policies.environments import EnvSource, TeamEnv
 from sim.env import WarehouseEnv

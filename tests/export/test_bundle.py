@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.bundle import MANIFEST, read_manifest, read_metadata, read_pinned
+from export.bundle import MANIFEST, read_manifest, read_pinned
 from export.bundle_writer import write_bundle
+from export.schema import read_metadata
 from sim.errors import InputError
 
 from .conftest import MLP, make_agent, make_metadata

@@ -6,9 +6,9 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from export.bundle import METADATA_KEY, read_metadata
 from export.metadata import Training, generic_metadata
 from export.onnx_export import policy_model
+from export.schema import METADATA_KEY, read_metadata
 from policies.agent import AgentConfig, AgentNetwork
 from sim.errors import InputError
 

@@ -10,9 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.bundle import MANIFEST, METADATA_KEY
+from export.bundle import MANIFEST
 from export.onnx_export import finish_model
 from export.runtime import Action, OnnxController, OnnxPolicy
+from export.schema import METADATA_KEY
 from sim.controller import control
 from sim.errors import InputError
 from sim.observation import MANEUVERS
@@ -217,13 +218,50 @@ def test_external_data_is_refused(bundle: Path) -> None:
         OnnxPolicy(rewrite(bundle / "robot_0.onnx", move_out))
 
 
-def test_an_operator_set_too_new_is_refused(bundle: Path) -> None:
-    def from_the_future(model: onnx.ModelProto) -> None:
-        model.opset_import[0].version = 9999
+def too_new(model: onnx.ModelProto) -> None:
+    model.opset_import[0].version = 21
 
-    with pytest.raises(InputError, match="can't load it") as error:
-        OnnxPolicy(rewrite(bundle / "robot_0.onnx", from_the_future))
-    assert "\n" not in str(error.value)
+
+def of_somebody(model: onnx.ModelProto) -> None:
+    model.opset_import.add(domain="com.example", version=1)
+
+
+def too_new_a_format(model: onnx.ModelProto) -> None:
+    model.ir_version = 11
+
+
+def too_large(model: onnx.ModelProto) -> None:
+    for _ in range(10_001):
+        model.graph.node.add(op_type="Identity")
+
+
+def too_large_inside(model: onnx.ModelProto) -> None:
+    """The nodes are in a function, which one node calls."""
+    model.functions.add(name="f", domain="").node.extend([onnx.NodeProto(op_type="Identity")] * 10_001)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (too_new, "its operator set is 21; valid is at most 20"),
+        (of_somebody, "it needs the operators of b'com.example'; valid is those of ONNX itself"),
+        (too_new_a_format, "its IR version is 11; valid is at most 10"),
+        (too_large, "it has more than 10000 nodes; valid is a smaller graph"),
+        (too_large_inside, "it has more than 10000 nodes; valid is a smaller graph"),
+    ],
+)
+def test_a_graph_that_no_robot_is_meant_to_run_is_refused(bundle: Path, change, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        OnnxPolicy(rewrite(bundle / "robot_0.onnx", change))
+    assert str(error.value).endswith(said)
+
+
+def test_a_file_larger_than_the_limit_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.onnx"
+    with path.open("wb") as file:
+        file.truncate(2**26 + 1)
+    with pytest.raises(InputError, match="it has more than 67108864 bytes"):
+        OnnxPolicy(path)
 
 
 def test_a_network_without_finite_values_is_refused(bundle: Path) -> None:

@@ -10,13 +10,14 @@ import onnx
 import pytest
 import torch
 
-from export.bundle import MANIFEST, METADATA_KEY, PolicyMetadata, read_metadata
+from export.bundle import MANIFEST
 from export.bundle_writer import write_bundle
 from export.controller_parity import random_sensors
 from export.drive import OnnxFleet
 from export.metadata import Training, generic_metadata
 from export.parity import Tally, TorchOracle, VerifyError, compare_random
 from export.runtime import OnnxPolicy
+from export.schema import METADATA_KEY, PolicyMetadata, read_metadata
 from export.verify import Origin, verify_bundle
 from policies.agent import AgentConfig, AgentNetwork
 from policies.environments import EnvSource, TeamEnv
