@@ -3,7 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: venv demo test lint check bench bench-learning
+NODE := examples/node_modules/.installed
+# The example in JavaScript and its tests need Node.js; without it they are left out.
+HAS_NODE := $(and $(shell command -v node),$(shell command -v npm))
+
+.PHONY: venv node demo test lint check bench bench-learning
 
 venv: $(INSTALLED)
 
@@ -12,12 +16,18 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install -c constraints.txt -e '.[dev]'
 	touch $@
 
+node: $(NODE)
+
+$(NODE): examples/package.json examples/package-lock.json
+	cd examples && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
 demo: $(INSTALLED)
 	$(BIN)/fleetmix demo
 
 # Two processes of one thread each: more threads only wait for one another.
 test: export OMP_NUM_THREADS := 1
-test: $(INSTALLED)
+test: $(INSTALLED) $(if $(HAS_NODE),$(NODE))
 	$(BIN)/pytest -q -n 2
 
 lint: $(INSTALLED)
