@@ -1,16 +1,21 @@
 """What a real robot process does when something fails: over a real transport, timed."""
 
+import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import psutil
 import pytest
 from onnx import TensorProto, helper
 
+from export.bundle import MANIFEST
+from export.robot_processes import RobotProcesses, free_endpoint
 from export.runtime import OnnxPolicy
 from export.stop_latch import stop_message
 from export.transport import open_session, publisher, sensors_key, stop_key
@@ -18,7 +23,7 @@ from export.wire import Header, Mode, Reason, Wire, map_hash
 from sim.errors import InputError
 
 from .conftest import SCENE
-from .robot_bench import LAYOUT, ME, NAME, WIRE, Bench, change_model, constant, robot_bench, some_sensors
+from .robot_bench import LAYOUT, ME, NAME, WIRE, Bench, change_model, constant, repin, robot_bench, some_sensors
 
 pytestmark = pytest.mark.slow
 STALE = 0.3
@@ -309,3 +314,65 @@ def test_random_bytes_do_not_move_it(bench: Bench) -> None:
     bench.stops(Reason.STALE_SENSORS)
     assert not any(c.mode is Mode.DRIVE for _, c in bench.commands[begin + 1 :])
     bench.drives()
+
+
+def edit(bundle: Path, change: Callable[[onnx.ModelProto], None]) -> None:
+    """Changes a model and lists the new file: whoever can do that is stopped by a signature only, or by this."""
+    model = onnx.load(bundle / "robot_0.onnx")
+    change(model)
+    repin(bundle, "robot_0.onnx", model.SerializeToString())
+
+
+def flip_a_byte(bundle: Path) -> None:
+    data = bytearray((bundle / "controller.onnx").read_bytes())
+    data[1000] ^= 1
+    (bundle / "controller.onnx").write_bytes(data)
+
+
+def drop_from_the_manifest(bundle: Path) -> None:
+    values = json.loads((bundle / MANIFEST).read_text())
+    del values["files"]["controller.onnx"]
+    (bundle / MANIFEST).write_text(json.dumps(values))
+
+
+def change_the_version(bundle: Path) -> None:
+    values = json.loads((bundle / MANIFEST).read_text())
+    (bundle / MANIFEST).write_text(json.dumps({**values, "schema_version": 2}))
+
+
+def move_weights_out(bundle: Path) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        onnx.external_data_helper.set_external_data(model.graph.initializer[0], "weights.bin")
+
+    edit(bundle, change)
+
+
+def grow(bundle: Path) -> None:
+    edit(bundle, lambda model: model.graph.node.extend([onnx.NodeProto(op_type="Identity")] * 10_001))
+
+
+def age(bundle: Path) -> None:
+    edit(bundle, lambda model: setattr(model.opset_import[0], "version", 99))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (flip_a_byte, "its bytes were changed"),
+        (lambda bundle: (bundle / "robot_0.onnx").unlink(), "No such file"),
+        (lambda bundle: (bundle / MANIFEST).unlink(), "can't read its manifest.json"),
+        (drop_from_the_manifest, "'controller.onnx' is used but not listed"),
+        (change_the_version, "its schema version is 2; this release reads 1"),
+        (move_weights_out, "weights in another file"),
+        (grow, "more than 10000 nodes"),
+        (age, "its operator set is 99; valid is at most 20"),
+    ],
+)
+def test_a_bundle_that_is_not_right_is_refused_in_one_line(bundle: Path, break_it, said: str) -> None:
+    break_it(bundle)
+    with RobotProcesses(bundle, [NAME], free_endpoint()) as processes:
+        assert processes.running[NAME].wait(10) == 2
+        line = processes.said(NAME)
+    assert said in line
+    assert line.startswith("fleetmix: ")
+    assert line.count("\n") == 1
