@@ -15,7 +15,7 @@ from export.robot_loop import RobotLoop
 from export.robot_report import RobotLog, StateReport
 from export.runtime import OnnxController, OnnxPolicy
 from export.stop_latch import StopLatch
-from export.wire import EVERY_ROBOT, Wire, address
+from export.wire import EVERY_ROBOT, Wire, address, map_hash
 from sim.errors import InputError
 from sim.layout import Layout, load_layout, parse_layout
 from sim.scene import SceneConfig
@@ -112,6 +112,9 @@ def run_robot(settings: RobotSettings) -> None:
         state = session.declare_publisher(transport.state_key(name))
         stack.callback(StateReport(name, loop, inbox, latch, gate, log, state.put).close)
         about = brain.policy.metadata
-        log.say(f"{about.algorithm}, {about.training_steps:,} training steps, seed {about.seed}; to {settings.connect}")
+        log.say(
+            f"{about.algorithm}, {about.training_steps:,} training steps, seed {about.seed}; "
+            f"schema {wire.schema:016x}, map {map_hash(brain.layout.text()):016x}; to {settings.connect}"
+        )
         gc.freeze()  # what was loaded stays; collections need not look at it
         loop.run()

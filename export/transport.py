@@ -15,6 +15,8 @@ Receive = Callable[[bytes], object]
 DEFAULT_ENDPOINT = "tcp/127.0.0.1:7447"
 _RETRY = {"period_init_ms": 100, "period_max_ms": 1000, "period_increase_factor": 2}
 
+_DEFAULTS = {"mode": "peer", "scouting/multicast/enabled": False, "scouting/gossip/enabled": False}
+
 
 def sensors_key(robot: str) -> str:
     """Where a base publishes a robot's sensors."""
@@ -59,14 +61,13 @@ def open_session(listen: str | None = None, connect: str | None = None, settings
         listen: such as `tcp/0.0.0.0:7447`.
         connect: such as `tcp/192.168.0.5:7447`.
         settings: a Zenoh configuration file (JSON5), for TLS, a user name or anything else; what it leaves open is
-            peer mode without multicast.
+            peer mode without multicast and gossip.
 
     Raises:
         InputError: an endpoint or the file is not valid, or the endpoint is taken.
     """
     config = _read_config(settings)
-    defaults: list[tuple[str, object]] = [("mode", "peer"), ("scouting/multicast/enabled", False)]
-    for key, value in defaults:
+    for key, value in _DEFAULTS.items():
         if config.get_json(key) == "null":
             config.insert_json5(key, json.dumps(value))
     try:
