@@ -147,13 +147,32 @@ def _half_plane(
 
 
 @numba.njit(cache=True)
-def _arc(v0: float, w0: float, v: float, w: float, limits: NDArray[np.float64], arc: NDArray[np.float64]) -> None:
-    """Writes where the centre is [5, 2] after one period from (v0, w0) to a reachable (v, w), and while it brakes."""
+def _half_planes(
+    neighbours: NDArray[np.float32], braking: float, limits: NDArray[np.float64], planes: NDArray[np.float64]
+) -> tuple[int, float]:
+    """Writes the half-plane of each robot that is present; returns how many there are, and the smallest bound [m]."""
+    present, bound = 0, FAR
+    for neighbour in neighbours:
+        if neighbour[0] > 0.5:
+            _half_plane(neighbour, braking, limits, planes[present])
+            bound = min(bound, planes[present, 2])
+            present += 1
+    return present, bound
+
+
+@numba.njit(cache=True)
+def _arc(v0: float, w0: float, v: float, w: float, limits: NDArray[np.float64], arc: NDArray[np.float64]) -> int:
+    """Writes where the centre is [5, 2] after one period from (v0, w0) to a reachable (v, w), and while it brakes.
+
+    Returns how many of them to check: one where nothing is left to brake.
+    """
     period, acceleration = limits[PERIOD], limits[ACCELERATION]
     heading = w * period - (w - w0) * abs(w - w0) / limits[TURN_ACCELERATION] * 0.5
     length = v * period - (v - v0) * abs(v - v0) / acceleration * 0.5
     x, y = length * math.cos(0.5 * heading), length * math.sin(0.5 * heading)
     arc[0, 0], arc[0, 1] = x, y
+    if v == 0.0:
+        return 1
     braking = abs(v) / acceleration
     before = 0.0
     for i, share in enumerate(BRAKE_SAMPLES):
@@ -163,6 +182,7 @@ def _arc(v0: float, w0: float, v: float, w: float, limits: NDArray[np.float64], 
         x, y = x + length * math.cos(angle), y + length * math.sin(angle)
         arc[i + 1, 0], arc[i + 1, 1] = x, y
         before = share
+    return len(arc)
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -197,26 +217,29 @@ def govern(
     v0, w0 = float(velocity[0]), float(velocity[1])
     dv, dw = limits[ACCELERATION] * limits[PERIOD], limits[TURN_ACCELERATION] * limits[PERIOD]
     v_wanted, w_wanted = min(max(v_wanted, v0 - dv), v0 + dv), min(max(w_wanted, w0 - dw), w0 + dw)
+    if v0 == 0.0 and v_wanted == 0.0:  # it only turns, which brings no disc nearer to anything
+        out[0], out[1] = 0.0, w_wanted
+        return
     v_brake = v0 - min(max(v0, -dv), dv)
 
     fastest = max(abs(v0), abs(v_wanted))
     stop = fastest * limits[PERIOD] + fastest * fastest / (2.0 * limits[ACCELERATION])
     walls, planes, arc = np.empty((5, 2 * len(lidar))), np.empty((len(neighbours), 3)), np.empty((5, 2))
     count, nearest = _walls(lidar, limits, limits[RADIUS] + limits[MARGIN] + ENOUGH + stop, walls)
-    present = 0
-    for neighbour in neighbours:
-        if neighbour[0] > 0.5:
-            _half_plane(neighbour, v0 * abs(v0) / (2.0 * limits[ACCELERATION]), limits, planes[present])
-            present += 1
+    present, bound = _half_planes(neighbours, v0 * abs(v0) / (2.0 * limits[ACCELERATION]), limits, planes)
+    # No arc is longer than `stop`, so it ends before whatever is farther away.
+    if min(bound, nearest - limits[RADIUS] - limits[MARGIN]) > stop + ROUNDING:
+        out[0], out[1] = v_brake + (v_wanted - v_brake), w_wanted
+        return
 
     spare_before, v_before, w_before = 0.0, 0.0, 0.0
     for i in range(BLENDS + 2):
         v = v_brake + max(0.0, 1.0 - i / BLENDS) * (v_wanted - v_brake)
         w = w_wanted if i <= BLENDS else w0
-        _arc(v0, w0, v, w, limits, arc)
+        places = _arc(v0, w0, v, w, limits, arc)
         share = 1.0 - (1.0 - CREEP_MARGIN) * max(0.0, 1.0 - abs(v) / CREEP_SPEED)
         keep = min(limits[RADIUS] + share * limits[MARGIN], nearest - ROUNDING)
-        spare = _clearance(arc, walls, count, keep, planes[:present])
+        spare = _clearance(arc[:places], walls, count, keep, planes[:present])
         clear = spare >= 0.0
         if clear and i > 0:
             blend = spare / (spare - spare_before)
