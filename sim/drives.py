@@ -6,7 +6,9 @@ hands it to them.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator
+from itertools import repeat
 from types import ModuleType
 from typing import Protocol
 
@@ -73,7 +75,7 @@ class VelocityDrive:
         )
         self.height = urdf.WALL_HEIGHT / 2
         self.velocities = np.zeros((scene.robots, 2))
-        self._twists = np.zeros((scene.robots, 3))
+        self._twists = np.zeros((2, scene.robots, 3))
         self._told: list[list[float]] = []
         shape = bullet.createCollisionShape(
             bullet.GEOM_CAPSULE, radius=robot.radius, height=robot.height, physicsClientId=client
@@ -103,9 +105,9 @@ class VelocityDrive:
         """Set each body's velocity, then let the physics run once."""
         client, move = self._client, self._bullet.resetBaseVelocity
         _plan(np.asarray(commands, np.float64), poses, self.velocities, self._limits, self._twists)
-        self._told = self._twists.tolist()
-        for body, (x, y, turn) in zip(self.bodies, self._told, strict=True):
-            move(body, (x, y, 0.0), (0.0, 0.0, turn), client)
+        self._told, turns = self._twists.tolist()
+        # A loop over all bodies that runs in C: only the calls themselves take time.
+        deque(map(move, self.bodies, self._told, turns, repeat(client)), maxlen=0)
         yield
 
     def read(self, poses: NDArray[np.float64]) -> None:
@@ -218,11 +220,12 @@ def _plan(
     limits: tuple[float, float, float, float, float],
     twists: NDArray[np.float64],
 ) -> None:
-    """Ramp `velocities` towards `commands`, turn `poses`, write the constant velocities (x, y, turn) that end alike.
+    """Ramp `velocities` towards `commands`, turn `poses`, write the constant `twists` that end alike.
 
     Speed and turn rate change linearly over the period; the displacement is the integral of v(t) (cos h(t), sin h(t)),
     by Gauss's two points, whose error is below a micrometre here. `limits` are the period, the largest speed and turn
-    rate, and by how much they can change in a period.
+    rate, and by how much they can change in a period; `twists` the velocities and turn rates of bodies in space
+    [2, robots, 3], zero where a body in the plane cannot move.
     """
     period, v_max, w_max, v_step, w_step = limits
     for i in range(len(commands)):
@@ -235,6 +238,6 @@ def _plan(
             speed = v0 + (v - v0) * s
             x += speed * math.cos(heading) / 2
             y += speed * math.sin(heading) / 2
-        twists[i, 0], twists[i, 1], twists[i, 2] = x, y, (w0 + w) / 2
+        twists[0, i, 0], twists[0, i, 1], twists[1, i, 2] = x, y, (w0 + w) / 2
         velocities[i, 0], velocities[i, 1] = v, w
         poses[i, 2] = math.pi - (math.pi - poses[i, 2] - period * (w0 + w) / 2) % (2 * math.pi)

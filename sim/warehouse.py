@@ -79,16 +79,15 @@ class Warehouse:
 
     def tick(self, commands: NDArray[np.float64]) -> None:
         """A control period passes under `commands` [robots, 2] (m/s, rad/s); orders that are done are followed up."""
-        world, touched = self._world, self._touched
-        world.advance(commands)
-        touched[0] |= world.touching_robot
-        touched[1] |= world.touching_rack
+        self._world.advance(commands)
+        self._touched |= self._world.touching
         self._sense()
 
     def end_decision(self) -> float:
         """Counts the contacts that began; returns the team's reward for the decision."""
-        begun = self._touched & ~self._touched_before
-        self._contacts += begun
+        begun = self._touched > self._touched_before
+        if begun.any():
+            self._contacts += begun
         picks, deliveries = self._done
         return team_reward(
             self.scene.reward,

@@ -23,7 +23,8 @@ class World:
 
     `poses` [robots, 3] are x, y [m] and heading in (-pi, pi]; `velocities` [robots, 2] the speed along the heading
     [m/s] and the turn rate [rad/s] that odometry would say; `touching_robot` and `touching_rack` [robots] tell who
-    touches another robot, a rack or a border wall at the end of the period. All four are updated in place.
+    touches another robot, a rack or a border wall at the end of the period; `touching` holds both. All are updated in
+    place.
     """
 
     def __init__(self, racks: NDArray[np.float64], size: tuple[float, float], scene: SceneConfig) -> None:
@@ -50,8 +51,8 @@ class World:
         self._bodies = self._drive.bodies
         self.poses = np.zeros((scene.robots, 3))
         self.velocities = self._drive.velocities
-        self.touching_robot = np.zeros(scene.robots, np.bool_)
-        self.touching_rack = np.zeros(scene.robots, np.bool_)
+        self.touching = np.zeros((2, scene.robots), np.bool_)
+        self.touching_robot, self.touching_rack = self.touching
         self._stage: Stage | None = None
         # A state saved once, with all robots settled and out of each other's way, is where every episode begins.
         self._place([[3.0 * index, -50.0, 0.0] for index in range(scene.robots)])
@@ -71,8 +72,7 @@ class World:
         self.poses[:, 2] = math.pi - (math.pi - self.poses[:, 2]) % (2 * math.pi)
         self._place(self.poses.tolist())
         self._drive.stop()
-        self.touching_robot.fill(False)
-        self.touching_rack.fill(False)
+        self.touching.fill(False)
 
     def advance(self, commands: NDArray[np.float64]) -> None:
         """Let a control period pass under `commands` [robots, 2]: speed [m/s], turn rate [rad/s]; clipped."""
@@ -124,8 +124,7 @@ class World:
 
     def _read(self) -> None:
         self._drive.read(self.poses)
-        self.touching_robot.fill(False)
-        self.touching_rack.fill(False)
+        self.touching.fill(False)
         near: set[int] = set()
         hall, first = self._hall, self._bodies[0]
         for contact in pybullet.getContactPoints(physicsClientId=self._client):
