@@ -38,7 +38,7 @@ lint: $(INSTALLED)
 check: lint test
 
 bench: $(INSTALLED)
-	@set -e; for name in simulation lidar inference; do echo "$$name"; $(BIN)/python benchmarks/$$name.py; done
+	@set -e; for name in simulation lidar inference robot; do echo "$$name"; $(BIN)/python benchmarks/$$name.py; done
 
 # Nine trainings of six minutes each.
 bench-learning: $(INSTALLED)

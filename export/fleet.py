@@ -67,7 +67,9 @@ class Fleet:
                 self._subscribers.append(transport.subscribe(session, transport.stop_key(who), base.latch.receive))
         self._queryable = session.declare_queryable(transport.stop_key("*"), self._obey)
         self._commands = np.zeros((scene.robots, 2))
-        self._episode, self._tick = 0, 0
+        self._episode = 0
+        self.periods = 0
+        """Control periods since the episode began."""
         self._next = time.monotonic()
         self.contacts = ContactMeter(scene.control_period)
         self.slow_periods = 0
@@ -100,8 +102,7 @@ class Fleet:
             InputError: some have not connected in time.
         """
         end = time.monotonic() + timeout
-        wanted = {transport.alive_key(base.name): base.name for base in self.bases}
-        while missing := sorted(name for key, name in wanted.items() if key not in self._alive()):
+        while missing := sorted({base.name for base in self.bases} - self.connected()):
             if time.monotonic() > end:
                 raise InputError(f"after {timeout:g} s no process of {', '.join(missing)} has connected")
             look()
@@ -109,24 +110,30 @@ class Fleet:
         for base in self.bases:
             base.arrived()
 
-    def _alive(self) -> set[str]:
+    def connected(self) -> set[str]:
+        """Names of the robots whose processes are connected."""
         replies = self._session.liveliness().get(transport.alive_key("*"), timeout=1.0)
-        return {str(reply.ok.key_expr) for reply in replies if reply.ok is not None}
+        keys = {str(reply.ok.key_expr) for reply in replies if reply.ok is not None}
+        return {base.name for base in self.bases if transport.alive_key(base.name) in keys}
 
     def begin(self, seed: int) -> None:
         """Starts an episode; for the robots it is a new session."""
         self.hall.reset(seed)
-        self._episode, self._tick = secrets.randbits(64), 0
+        self._episode, self.periods = secrets.randbits(64), 0
         self._next = time.monotonic()
 
     def decide(self) -> None:
         """One decision period passes."""
         self.hall.begin_decision()
         for _ in range(self.scene.ticks):
-            self._send_sensors()
-            self._wait()
-            self._move()
+            self.tick()
         self.hall.end_decision()
+
+    def tick(self) -> None:
+        """One control period passes: sensors go out, answers come in, wheels turn."""
+        self._send_sensors()
+        self._wait()
+        self._move()
 
     def run_episode(self, seed: int) -> Episode:
         """One episode of the scene's length."""
@@ -144,7 +151,7 @@ class Fleet:
             if not base.present:  # nobody tells its radio where it heads, and it goes nowhere
                 own[4:6] = own[0:2]
         for i, (base, publish) in enumerate(zip(self.bases, self._publish, strict=True)):
-            header = Header(self._episode, self._tick, time.monotonic_ns())
+            header = Header(self._episode, self.periods, time.monotonic_ns())
             pose, velocity, goal = hall.poses[i].tolist(), hall.velocities[i].tolist(), sensed.goals[i].tolist()
             heard = broadcasts[heard_by(i, hall.poses, self.scene.robot.radio_range, self._wire.slots)]
             sensors = Sensors(
@@ -154,7 +161,7 @@ class Fleet:
             with self._changed:
                 base.expect(header)
             publish(self._wire.pack_sensors(base.address, sensors))
-        self._tick += 1
+        self.periods += 1
 
     def _wait(self) -> None:
         """Until every living process has answered, or for so long as one waits for it."""

@@ -66,6 +66,8 @@ class RobotLoop:
             received = self._inbox.take(self._patience())
             if received is not None:
                 self._answer(received)
+            elif self._latch.stopped and self._gate.reason is not Reason.EMERGENCY_STOP:
+                self._stop(Reason.EMERGENCY_STOP, "latched here", None)
             elif self._timed and time.monotonic_ns() >= self._deadline:
                 self._silence()
         self._stop(Reason.SHUTDOWN, "the process ends", None)

@@ -65,6 +65,8 @@ class SoakConfig:
     """Mean time between two emergency stops, of 1 to 5 s [s]."""
     growth: float = 8.0
     """By how much the memory of a process may grow from the first to the last fifth [MB]."""
+    deliveries: float = 1.0
+    """How many there must be at least, of the whole fleet [1/min]."""
 
 
 @dataclass
@@ -208,7 +210,7 @@ class Soak:
                 raise SoakError(f"{base.name} goes {speed} m/s, {turn_rate} rad/s and nobody drives it")
         if fleet.contacts.worst > HARDEST_CONTACT:
             raise SoakError(f"robots touched at {fleet.contacts.worst:.2f} m/s; valid is {HARDEST_CONTACT}")
-        if fleet._tick % 100 < fleet.scene.ticks:
+        if fleet.periods % 100 < fleet.scene.ticks:
             for name, pid in (
                 ("fleet", os.getpid()), *((n, processes.running[n].pid) for n in WATCHED),
             ):  # fmt: skip
@@ -230,6 +232,6 @@ class Soak:
         for name, (first, last) in self.report.memory.items():
             if last - first > self._config.growth:
                 raise SoakError(f"the memory of {name} grew from {first:.1f} to {last:.1f} MB")
-        least = int(passed / 60)
+        least = self._config.deliveries * passed / 60
         if self.report.deliveries < least:
-            raise SoakError(f"{self.report.deliveries} deliveries in {passed:.0f} s; valid is at least {least}")
+            raise SoakError(f"{self.report.deliveries} deliveries in {passed:.0f} s; valid is at least {least:.1f}")

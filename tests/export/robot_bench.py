@@ -130,9 +130,15 @@ class Bench:
             assert answer.reason is Reason.OVERRUN
         raise AssertionError(self.said())
 
-    def stops(self, reason: Reason, seconds: float = 3.0) -> float:
-        """Waits for a stop with that reason that comes after this call; returns when it came, by `time.monotonic`."""
-        begin = len(self.commands)
+    def stops(self, reason: Reason, seconds: float = 3.0, after: int | None = None) -> float:
+        """Waits for a stop with that reason; returns when it came, by `time.monotonic`.
+
+        Args:
+            reason: the reason.
+            seconds: how long to wait.
+            after: number of commands that don't count, by default all that have come.
+        """
+        begin = len(self.commands) if after is None else after
         found: list[float] = []
 
         def look() -> bool:
