@@ -6,7 +6,7 @@ governor found clear one period before.
 """
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from export.inbox import STALE_AFTER, Ordering
@@ -15,6 +15,7 @@ from export.wire import Command, Header, Mode, Wire, WireError, address
 
 MISSED = 3
 """Control periods without an answer after which a process counts as gone."""
+_LATENCIES = 10_000
 _STANDING = 0.02
 """Below this speed a braking robot stops turning too [m/s]."""
 
@@ -40,8 +41,10 @@ class RobotBase:
         """Commands that did not count, by reason."""
         self.reasons: Counter[str] = Counter()
         """Control periods in which the process asked for a stop, by its reason, or said nothing (`silent`)."""
-        self.latencies: list[int] = []
-        """From the sensors' sending to the command's arrival [ns], emptied by whoever reads it."""
+        self.latencies: deque[int] = deque(maxlen=_LATENCIES)
+        """From the sensors' sending to the command's arrival [ns], of the last commands that counted."""
+        self.answers = 0
+        """Commands that counted."""
         self.oldest = 0
         """Age of the oldest sensors whose answer moved the wheels [ns]."""
 
@@ -84,6 +87,7 @@ class RobotBase:
             self.dropped["late"] += 1
             return
         self._answer = command
+        self.answers += 1
         self.latencies.append(arrival - command.answers.stamp)
 
     def command(self, speed: float, turn_rate: float) -> tuple[float, float]:

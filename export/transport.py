@@ -109,6 +109,13 @@ def publisher(session: zenoh.Session, key: str) -> zenoh.Publisher:
     )
 
 
+def publish_surely(session: zenoh.Session, key: str, data: bytes) -> None:
+    """Publishes something that must arrive, such as an emergency stop: waits rather than drops."""
+    session.put(
+        key, data, congestion_control=zenoh.CongestionControl.BLOCK, priority=zenoh.Priority.REAL_TIME, express=True
+    )
+
+
 def subscribe(session: zenoh.Session, key: str, receive: Receive) -> zenoh.Subscriber[None]:
     """Hands every message to `receive`, which must only store it: it runs in the transport's own thread."""
 

@@ -18,7 +18,7 @@ from export.bundle import MANIFEST
 from export.robot_processes import RobotProcesses, free_endpoint
 from export.runtime import OnnxPolicy
 from export.stop_latch import stop_message
-from export.transport import open_session, publisher, sensors_key, stop_key
+from export.transport import open_session, publish_surely, publisher, sensors_key, stop_key
 from export.wire import Header, Mode, Reason, Wire, map_hash
 from sim.errors import InputError
 
@@ -205,21 +205,23 @@ def test_a_policy_that_is_slower_than_its_period_stops_it(bundle: Path) -> None:
 
 
 def test_an_emergency_stop_is_latched_until_it_is_released(bench: Bench) -> None:
-    stop = publisher(bench.session, stop_key(NAME))
-    everybody = publisher(bench.session, stop_key("all"))
+
+    def say(who: str, data: bytes) -> None:
+        publish_surely(bench.session, stop_key(who), data)
+
     bench.drives()
     before, pressed = len(bench.commands), time.monotonic()
-    stop.put(stop_message(NAME, False))
+    say(NAME, stop_message(NAME, False))
     stopped = bench.stops(Reason.EMERGENCY_STOP, after=before)
     print(f"stop {stopped - pressed:.4f} s after the emergency stop was sent")
     assert stopped - pressed < 0.1  # at once, not when the next sensors come
     for _ in range(3):
         bench.refuses(Reason.EMERGENCY_STOP)
-    everybody.put(stop_message("all", True)[:-1])  # cut short: no release
-    stop.put(stop_message("robot_1", True))
+    say("all", stop_message("all", True)[:-1])  # cut short: no release
+    say(NAME, stop_message("robot_1", True))
     time.sleep(0.05)
     bench.refuses(Reason.EMERGENCY_STOP)
-    everybody.put(stop_message("all", True))
+    say("all", stop_message("all", True))
     time.sleep(0.05)
     bench.drives()
     bench.refuses(Reason.EMERGENCY_STOP, stopped=True)  # by its base
