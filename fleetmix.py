@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             from export.commands import run
         except ModuleNotFoundError as error:
-            raise InputError(f"{error}; this needs the extra: pip install 'fleetmix[train,robot]'") from error
+            raise InputError(f"{error}; this needs the extra: pip install 'fleetmix[train]'") from error
         run(arguments)
     except InputError as error:
         print(f"fleetmix: {error}", file=sys.stderr)

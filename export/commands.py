@@ -1,20 +1,18 @@
 """The command line of everything that does not run on a robot: one function a subcommand, no logic."""
 
-import contextlib
 import functools
-import inspect
-import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 from export.bundle import SIGNATURE
+from export.command_line import parse
 from export.demo import demo as run_demo
 from export.drive import OnnxFleet
 from export.fleet_host import Host, host_fleet
@@ -228,42 +226,12 @@ def run(arguments: Sequence[str]) -> None:
 
 def _parse(arguments: Sequence[str]) -> functools.partial[None]:
     """The command that was asked for, with its arguments; a run that goes on begins with the settings in its folder."""
-    command = _parse_with(TrainConfig(), arguments)
-    if command.keywords.get("resume") and command.keywords["run"] is not None:
-        command = _parse_with(load_run(command.keywords["run"]).config, arguments)
-    return command
-
-
-def _parse_with(settings: TrainConfig, arguments: Sequence[str]) -> functools.partial[None]:
-    """What tyro makes of the arguments; its complaint, which it prints in a frame, becomes one line."""
     commands = (train, evaluate, export, verify, drive, fleet, sign, scenes, demo)
-    deferred = {command.__name__: _deferred(command, settings) for command in commands}
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            chosen: functools.partial[None] = tyro.extras.subcommand_cli_from_dict(
-                deferred, prog="fleetmix", description=f"{DESCRIPTION}\n\n{ON_ROBOT}", args=arguments
-            )
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        lines = [line.strip("│╰╯─ ") for line in said.getvalue().splitlines() if not line.startswith("╭")]
-        raise InputError(" ".join(line for line in lines if line)) from None
-    return chosen
-
-
-def _deferred(command: Callable[..., None], settings: TrainConfig) -> Callable[..., functools.partial[None]]:
-    """The command with its arguments, to be run after parsing; `settings` are the defaults of a training."""
-    signature = inspect.signature(command)
-    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values()]
-    parameters = [p.replace(default=settings) if p.name == "settings" else p for p in parameters]
-
-    @functools.wraps(command)
-    def parsed(**arguments: Any) -> functools.partial[None]:
-        return functools.partial(command, **arguments)
-
-    parsed.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return parsed
+    description = f"{DESCRIPTION}\n\n{ON_ROBOT}"
+    command = parse(commands, description, TrainConfig(), arguments)
+    if command.keywords.get("resume") and command.keywords["run"] is not None:
+        command = parse(commands, description, load_run(command.keywords["run"]).config, arguments)
+    return command
 
 
 def _default_run(config: TrainConfig) -> Path:
