@@ -5,7 +5,6 @@ wheels. In real time the clock sets the pace, whoever answers; in lock-step the 
 lives, so that an episode is the same however long an answer takes.
 """
 
-import json
 import secrets
 import threading
 import time
@@ -20,8 +19,9 @@ from numpy.typing import NDArray
 from export import transport
 from export.base import RobotBase
 from export.contact_meter import ContactMeter
+from export.stop_service import serve_stops
 from export.transport import Receive
-from export.wire import EVERY_ROBOT, Header, Sensors, Wire, map_hash
+from export.wire import Header, Sensors, Wire, map_hash
 from policies.figures import Episode, EpisodeMeter
 from sim.errors import InputError
 from sim.layout import Layout
@@ -62,10 +62,7 @@ class Fleet:
             tamper(transport.publisher(session, transport.sensors_key(base.name)).put) for base in self.bases
         ]
         self._subscribers = [self._listen(base) for base in self.bases]
-        for base in self.bases:
-            for who in (base.name, EVERY_ROBOT):
-                self._subscribers.append(transport.subscribe(session, transport.stop_key(who), base.latch.receive))
-        self._queryable = session.declare_queryable(transport.stop_key("*"), self._obey)
+        self._stops = [serve_stops(session, base.name, "base", base.latch) for base in self.bases]
         self._commands = np.zeros((scene.robots, 2))
         self._episode = 0
         self.periods = 0
@@ -82,14 +79,6 @@ class Fleet:
                 self._changed.notify()
 
         return transport.subscribe(self._session, transport.command_key(base.name), self._tamper(receive))
-
-    def _obey(self, query: zenoh.Query) -> None:
-        """An emergency stop that wants to know whom it reached."""
-        data = query.payload.to_bytes() if query.payload is not None else b""
-        for base in self.bases:
-            if base.latch.receive(data):
-                said = {"robot": base.name, "stopped": base.latch.stopped}
-                query.reply(query.key_expr, json.dumps(said).encode())
 
     def wait_for_robots(self, timeout: float, look: Callable[[], None] = lambda: None) -> None:
         """Returns when the process of every robot has connected.
@@ -197,7 +186,8 @@ class Fleet:
         """Ends the simulation; the session is the caller's."""
         for subscriber in self._subscribers:
             subscriber.undeclare()
-        self._queryable.undeclare()
+        for stops in self._stops:
+            stops.close()
         self.hall.close()
 
 

@@ -15,7 +15,8 @@ from export.robot_loop import RobotLoop
 from export.robot_report import RobotLog, StateReport
 from export.runtime import OnnxController, OnnxPolicy
 from export.stop_latch import StopLatch
-from export.wire import EVERY_ROBOT, Wire, address, map_hash
+from export.stop_service import serve_stops
+from export.wire import Wire, address, map_hash
 from sim.errors import InputError
 from sim.layout import Layout, load_layout, parse_layout
 from sim.scene import SceneConfig
@@ -101,13 +102,8 @@ def run_robot(settings: RobotSettings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: loop.end())
 
-        def stop(data: bytes) -> None:
-            if latch.receive(data):
-                inbox.wake()
-
         stack.enter_context(transport.subscribe(session, transport.sensors_key(name), inbox.receive))
-        for who in (name, EVERY_ROBOT):
-            stack.enter_context(transport.subscribe(session, transport.stop_key(who), stop))
+        stack.enter_context(serve_stops(session, name, "process", latch, inbox.wake))
         stack.enter_context(session.liveliness().declare_token(transport.alive_key(name)))
         state = session.declare_publisher(transport.state_key(name))
         stack.callback(StateReport(name, loop, inbox, latch, gate, log, state.put).close)

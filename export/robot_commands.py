@@ -94,5 +94,5 @@ def stop(name: str, release: bool, connect: str, zenoh: Path | None) -> None:
             time.sleep(_STOP_TIMEOUT / 20)
     if not confirmed:
         raise InputError(f"nobody at {connect} confirmed for {name!r}; valid is a running base and a robot's name")
-    for reply in sorted(confirmed, key=lambda reply: str(reply["robot"])):
-        print(f"{reply['robot']}: {'stopped' if reply['stopped'] else 'released'}")
+    for reply in sorted(confirmed, key=lambda reply: (str(reply["robot"]), str(reply["part"]))):
+        print(f"{reply['robot']}: {'stopped' if reply['stopped'] else 'released'} (its {reply['part']})")

@@ -27,10 +27,11 @@ ON_ROBOT = (
     "export.robot_loop",
     "export.robot_report",
     "export.transport",
+    "export.stop_service",
     "export.robot",
     "export.robot_commands",
 )
-TRANSPORT = {"export.transport", "export.robot", "export.robot_commands"}
+TRANSPORT = {"export.transport", "export.stop_service", "export.robot", "export.robot_commands"}
 NOT_ON_ROBOT = {
     "torch",
     "pybullet",

@@ -158,16 +158,16 @@ def test_the_command_stops_one_robot_or_all_until_it_releases_them(mlp_bundle: P
     with running(mlp_bundle) as (fleet, processes):
         endpoint = processes._command[processes._command.index("--connect") + 1]
         first, second = (base.latch for base in fleet.bases)
-        assert emergency_stop(fleet, endpoint, "robot_1") == "robot_1: stopped\n"
+        assert emergency_stop(fleet, endpoint, "robot_1") == "robot_1: stopped (its base)\n"
         assert (first.stopped, second.stopped) == (False, True)
         decide_until(fleet, lambda: fleet.bases[1].reasons["emergency_stop"] > 2)  # its process knows, too
         decide_until(fleet, lambda: abs(fleet.hall.velocities[1]).max() == 0.0, 2.0)
-        assert emergency_stop(fleet, endpoint) == "robot_0: stopped\nrobot_1: stopped\n"
+        assert emergency_stop(fleet, endpoint) == "robot_0: stopped (its base)\nrobot_1: stopped (its base)\n"
         processes.kill("robot_1")
         processes.start("robot_1")
         decide_until(fleet, lambda: fleet.bases[1].present)
         assert (first.stopped, second.stopped) == (True, True)  # a restart releases nothing
-        assert emergency_stop(fleet, endpoint, "robot_0", "--release") == "robot_0: released\n"
+        assert emergency_stop(fleet, endpoint, "robot_0", "--release") == "robot_0: released (its base)\n"
         assert (first.stopped, second.stopped) == (False, True)
         emergency_stop(fleet, endpoint, "--release")
         answered = fleet.bases[1].reasons["emergency_stop"]

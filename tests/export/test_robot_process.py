@@ -1,5 +1,6 @@
 """What a real robot process does when something fails: over a real transport, timed."""
 
+import json
 import os
 import signal
 import time
@@ -136,6 +137,11 @@ def test_an_emergency_stop_is_latched_until_it_is_released(bench: Bench) -> None
     time.sleep(0.05)
     bench.drives()
     bench.refuses(Reason.EMERGENCY_STOP, stopped=True)  # by its base
+    (reply,) = bench.session.get(stop_key("all"), payload=stop_message("all", False), timeout=2.0)
+    assert json.loads(reply.ok.payload.to_bytes()) == {"robot": NAME, "part": "process", "stopped": True}
+    bench.refuses(Reason.EMERGENCY_STOP)
+    say("all", stop_message("all", True))
+    time.sleep(0.05)
     bench.drives()
 
 

@@ -1,0 +1,44 @@
+"""Listens for emergency stops on behalf of one robot's base or process, and confirms them to whoever asks."""
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Literal
+
+import zenoh
+
+from export import transport
+from export.stop_latch import StopLatch
+from export.wire import EVERY_ROBOT
+
+Part = Literal["base", "process"]
+
+
+def serve_stops(
+    session: zenoh.Session, robot: str, part: Part, latch: StopLatch, changed: Callable[[], object] = lambda: None
+) -> ExitStack:
+    """Obeys stops and releases of that robot and of all, published or asked for, until the returned stack is closed.
+
+    Args:
+        session: the transport.
+        robot: the robot's name.
+        part: who confirms.
+        latch: what is latched and released.
+        changed: called after every message that was obeyed.
+    """
+
+    def receive(data: bytes) -> None:
+        if latch.receive(data):
+            changed()
+
+    def answer(query: zenoh.Query) -> None:
+        if query.payload is not None and latch.receive(query.payload.to_bytes()):
+            changed()
+            said = {"robot": robot, "part": part, "stopped": latch.stopped}
+            query.reply(query.key_expr, json.dumps(said).encode())
+
+    stack = ExitStack()
+    for who in (robot, EVERY_ROBOT):
+        stack.enter_context(transport.subscribe(session, transport.stop_key(who), receive))
+        stack.enter_context(session.declare_queryable(transport.stop_key(who), answer))
+    return stack
