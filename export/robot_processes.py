@@ -32,6 +32,8 @@ class RobotProcesses:
         self._command = [
             sys.executable, "-m", "fleetmix", "robot", "--bundle", str(bundle), "--connect", connect, *options,
         ]  # fmt: skip
+        self.endpoint = connect
+        """What they connect to."""
         self._names = robots
         self._folder = tempfile.TemporaryDirectory(prefix="fleetmix-robots-")
         self.running: dict[str, subprocess.Popen[bytes]] = {}

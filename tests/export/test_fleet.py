@@ -136,7 +136,7 @@ def test_a_paused_process_stops_its_robot_and_goes_on_when_it_wakes(mlp_bundle: 
 @pytest.mark.slow
 def test_a_second_process_for_a_robot_is_not_obeyed(mlp_bundle: Path) -> None:
     with running(mlp_bundle) as (fleet, processes):
-        endpoint = processes._command[processes._command.index("--connect") + 1]
+        endpoint = processes.endpoint
         with RobotProcesses(mlp_bundle, ["robot_0"], endpoint):
             decide_until(fleet, lambda: fleet.bases[0].dropped["second_process"] > 3)
         fleet.decide()
@@ -156,7 +156,7 @@ def emergency_stop(fleet: Fleet, endpoint: str, *arguments: str) -> str:
 @pytest.mark.slow
 def test_the_command_stops_one_robot_or_all_until_it_releases_them(mlp_bundle: Path) -> None:
     with running(mlp_bundle) as (fleet, processes):
-        endpoint = processes._command[processes._command.index("--connect") + 1]
+        endpoint = processes.endpoint
         first, second = (base.latch for base in fleet.bases)
         assert emergency_stop(fleet, endpoint, "robot_1") == "robot_1: stopped (its base)\n"
         assert (first.stopped, second.stopped) == (False, True)

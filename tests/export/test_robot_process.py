@@ -185,7 +185,7 @@ def test_a_full_disk_for_the_log_does_not_stop_it(mlp_bundle: Path) -> None:
 def test_the_transport_can_go_and_come_back(mlp_bundle: Path) -> None:
     with robot_bench(mlp_bundle) as bench:
         bench.drives()
-        endpoint = bench.processes._command[bench.processes._command.index("--connect") + 1]
+        endpoint = bench.processes.endpoint
         bench.session.close()
         closed = time.monotonic()
         time.sleep(1.0)
