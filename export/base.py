@@ -15,7 +15,7 @@ from export.wire import Command, Header, Mode, Wire, WireError, address
 
 MISSED = 3
 """Control periods without an answer after which a process counts as gone."""
-_LATENCIES = 10_000
+_LATENCIES = 1_000
 _STANDING = 0.02
 """Below this speed a braking robot stops turning too [m/s]."""
 

@@ -7,6 +7,7 @@ saying stop.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OverrunError
@@ -18,6 +19,7 @@ from export.stop_latch import StopLatch
 from export.wire import Reason, Sensors
 
 Report = Callable[[Reason, str], None]
+_LATENCIES = 1_000
 
 
 class RobotLoop:
@@ -51,8 +53,8 @@ class RobotLoop:
         self._session = 0
         self._deadline = time.monotonic_ns()  # when the newest sensors are too old [ns]
         self._ended = threading.Event()
-        self.latencies: list[int] = []
-        """From the arrival of sensors to the command [ns], emptied by whoever reads it."""
+        self.latencies: deque[int] = deque(maxlen=_LATENCIES)
+        """From the arrival of sensors to the command [ns], of the last ones, emptied by whoever reads it."""
 
     def end(self) -> None:
         """Makes `run` return; may be called from anywhere."""
