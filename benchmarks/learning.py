@@ -1,12 +1,15 @@
 """What QMIX brings over VDN and IQL: each trained on several seeds for the same time, evaluated on the same episodes.
 
 Each training gets the whole machine; two at a time would share its time. A run that is already in the folder is not
-trained again, so a stopped benchmark goes on where it was. The interval is that of the mean over the training seeds.
+trained again, so a stopped benchmark goes on where it was, and other numbers of episodes cost no training. The
+interval is that of the mean over the training seeds. Besides the greedy policy in the end, the table shows the
+efficiency of all episodes of the training, exploration included: who learns faster has more of it.
 
-    python benchmarks/learning.py [--scene small] [--minutes 6 | --steps N] [--seeds 3] [--algos qmix vdn iql]
+    python benchmarks/learning.py [--scene small] [--minutes 6 | --steps N] [--seeds 5] [--algos qmix vdn iql]
 """
 
 import argparse
+import csv
 import dataclasses
 import json
 from pathlib import Path
@@ -18,31 +21,51 @@ from policies.config import ALGOS, TrainConfig
 from policies.evaluate import GreedyPolicy, evaluate_fleet
 from policies.figures import Row, mean_and_ci95
 from policies.files import write_atomically
-from policies.run_folder import EVALUATION, load_agent, load_run
+from policies.run_folder import load_agent, load_run
 from policies.train import train
 from sim.scene import open_scene
 
 FIRST_SEED = 1
 """Of the trainings; lower ones were used while the settings were chosen."""
+FIGURES = ("throughput", "efficiency", "while learning", "contacts", "deadlocks", "empty episodes")
 
 
-def learn(config: TrainConfig, folder: Path, episodes: int) -> list[Row]:
-    """The rows of one training: always-go, the trained policy, the solo bound."""
-    if not (folder / EVALUATION).exists():
+@dataclasses.dataclass(frozen=True)
+class Learned:
+    """What one training led to."""
+
+    rows: list[Row]
+    """Always-go, the trained policy, the solo bound."""
+    while_learning: float
+    """Efficiency of the training's own episodes."""
+
+
+def learn(config: TrainConfig, folder: Path, episodes: int) -> Learned:
+    """Trains and evaluates, as far as that was not done before."""
+    if not any(folder.glob("evaluation*.json")):
         train(config, folder, resume=(folder / "config.yaml").exists())
+    evaluation = folder / f"evaluation_{episodes}.json"
+    if not evaluation.exists():
         run = load_run(folder)
         policy = GreedyPolicy(load_agent(run)[0], config.algo.upper())
         rows = evaluate_fleet([policy], run.config.scene, run.source.parsed_layout(), episodes)
-        write_atomically(folder / EVALUATION, json.dumps([dataclasses.asdict(row) for row in rows]).encode())
-    return [Row(**row) for row in json.loads((folder / EVALUATION).read_text(encoding="utf-8"))]
+        write_atomically(evaluation, json.dumps([dataclasses.asdict(row) for row in rows]).encode())
+    rows = [Row(**row) for row in json.loads(evaluation.read_text(encoding="utf-8"))]
+    return Learned(rows, while_learning(folder))
 
 
-def summary(name: str, rows: list[Row]) -> list[str]:
+def while_learning(folder: Path) -> float:
+    """Efficiency of all episodes of a training."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = [(float(row["episodes"]), float(row["efficiency"])) for row in csv.DictReader(file) if row["efficiency"]]
+    return sum(episodes * efficiency for episodes, efficiency in rows) / sum(episodes for episodes, _ in rows)
+
+
+def summary(name: str, rows: list[Row], while_learning: list[float] | None = None) -> list[str]:
     """One line of the table, over the training seeds."""
     cells = [name, str(len(rows))]
-    for figure in ("throughput", "efficiency"):
-        mean, ci95 = mean_and_ci95([getattr(row, figure) for row in rows])
-        cells.append(f"{mean:.3g} ± {ci95:.2g}" if ci95 > 0 else f"{mean:.3g}")
+    for values in ([row.throughput for row in rows], [row.efficiency for row in rows], while_learning):
+        cells.append("" if values is None else interval(values))
     contacts = sum(row.robot_contacts + row.rack_contacts for row in rows) / len(rows)
     return [
         *cells,
@@ -51,13 +74,19 @@ def summary(name: str, rows: list[Row]) -> list[str]:
     ]
 
 
+def interval(values: list[float]) -> str:
+    """The mean with its 95% interval, where there is one."""
+    mean, ci95 = mean_and_ci95(values)
+    return f"{mean:.3g} ± {ci95:.2g}" if ci95 > 0 else f"{mean:.3g}"
+
+
 def main() -> None:
     """Trains, evaluates, prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scene", default="small")
     parser.add_argument("--minutes", type=float, default=TrainConfig.minutes, help="of each training")
     parser.add_argument("--steps", type=int, default=0, help="of each training, in place of the minutes")
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of each algorithm")
+    parser.add_argument("--seeds", type=int, default=5, help="trainings of each algorithm")
     parser.add_argument("--algos", nargs="+", choices=ALGOS, default=ALGOS)
     parser.add_argument("--episodes", type=int, default=20, help="to evaluate each training in")
     parser.add_argument("--out", type=Path, default=Path("runs/learning"))
@@ -66,7 +95,7 @@ def main() -> None:
     length = f"{options.steps:,} env steps" if options.steps else f"{options.minutes:g} min"
     title = f"{options.scene}, {scene.robots} robots, {length} of training"
     table = Table(title=f"{title}, {options.episodes} episodes")
-    for column in ("policy", "seeds", "throughput", "efficiency", "contacts", "deadlocks", "empty episodes"):
+    for column in ("policy", "seeds", *FIGURES):
         table.add_column(column, justify="left" if column == "policy" else "right")
     for algo in options.algos:
         trained = []
@@ -74,9 +103,9 @@ def main() -> None:
             config = TrainConfig(scene=scene, algo=algo, seed=seed, minutes=options.minutes, steps=options.steps)
             trained.append(learn(config, options.out / f"{algo}-{seed}", options.episodes))
         if algo == options.algos[0]:
-            table.add_row(*summary("always-go", [trained[0][0]]))
-            table.add_row(*summary("solo bound", [trained[0][2]]))
-        table.add_row(*summary(algo.upper(), [rows[1] for rows in trained]))
+            table.add_row(*summary("always-go", [trained[0].rows[0]]))
+            table.add_row(*summary("solo bound", [trained[0].rows[2]]))
+        table.add_row(*summary(algo.upper(), [run.rows[1] for run in trained], [run.while_learning for run in trained]))
         Console(width=120).print(table)
 
 
