@@ -30,8 +30,8 @@ from export.metadata import Training, warehouse_metadata
 from export.onnx_bytes import check_onnx_bytes
 from export.pilot import Decision, RefusedError, require_valid
 from export.schema import read_metadata
-from export.stop_latch import StopLatch, stop_message
-from export.wire import Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
+from export.stop_latch import StopLatch, draw_number, stop_message
+from export.wire import NO_STOP, Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
 from policies.agent import AgentConfig, AgentNetwork
 from sim.errors import InputError
 from sim.layout import load_layout
@@ -71,20 +71,19 @@ class Messages:
         name, robot = "robot_0", SCENE.robot
         self._me, self._wire = address(name), Wire(robot, SCENE.control_period)
         self._sent: list[bytes] = []
-        self._gate = Gate(self._wire, self._me, robot, SCENE.control_period, self._sent.append)
-        self._latch, self._base = StopLatch(name), RobotBase(name, self._wire)
-        self._latch.receive(stop_message(name, False))
+        self._name, self._stopping = name, draw_number()
+        self._gate = Gate(self._wire, self._me, robot, SCENE.control_period, StopLatch(name), self._sent.append)
         header = Header(7, 1, 1000)
         lidar = np.full(robot.lidar_rays, 2.0, np.float32)
         start, goal = LAYOUT.middle(LAYOUT.stations[0]), LAYOUT.middle(LAYOUT.picks[0])
         sensors = Sensors(
-            header, map_hash(LAYOUT.text()), (*start, 0.5), (0.1, 0.0), goal, False, False, lidar, np.zeros((2, 7))
+            header, map_hash(LAYOUT.text()), (*start, 0.5), (0.1, 0.0), goal, False, NO_STOP, lidar, np.zeros((2, 7))
         )
-        command = Command(Header(9, 1, 5), header, 0.2, 0.1, start, Mode.DRIVE, Reason.NONE, 1)
+        command = Command(Header(9, 1, 5), header, 0.2, 0.1, start, Mode.DRIVE, Reason.NONE, 1, NO_STOP)
         self.seeds = [
             self._wire.pack_sensors(self._me, sensors),
             self._wire.pack_command(self._me, command),
-            stop_message(name, True),
+            stop_message(name, self._stopping, release=True),
         ]
         self._count = 0
 
@@ -114,7 +113,7 @@ class Messages:
         return "valid again" if sealed and fits else "moved"
 
     def _command(self, data: bytes, sealed: bool) -> str:
-        base = RobotBase("robot_0", self._wire)
+        base = RobotBase(self._name, self._wire, timed=False)
         base.expect(Header(7, 1, 1000))
         base.receive(data)
         if base.command(0.0, 0.0) == (0.0, 0.0):
@@ -122,10 +121,11 @@ class Messages:
         return "valid again" if sealed else "moved"
 
     def _stop(self, data: bytes, sealed: bool) -> str:
-        if not self._latch.receive(data):
+        latch = StopLatch(self._name)
+        latch.receive(stop_message(self._name, self._stopping))
+        if not latch.receive(data):
             return "refused"
-        released, self._latch.stopped = not self._latch.stopped, True
-        return "valid again" if sealed or not released else "moved"
+        return "valid again" if sealed or latch.stopped else "moved"
 
 
 def refusing(read: Callable[[bytes], object]) -> Target:

@@ -26,12 +26,13 @@ class RobotBase:
     Args:
         name: the robot's name.
         wire: reads its messages.
+        timed: whether age counts; not in lock-step.
         now: the monotonic clock [ns].
     """
 
-    def __init__(self, name: str, wire: Wire, now: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, name: str, wire: Wire, timed: bool, now: Callable[[], int] = time.monotonic_ns) -> None:
         self.name, self.address, self.latch = name, address(name), StopLatch(name)
-        self._wire, self._now = wire, now
+        self._wire, self._timed, self._now = wire, timed, now
         self._ordering = Ordering(timed=False)
         self._process, self._heard = 0, -(2**62)
         self._expected: Header | None = None
@@ -40,7 +41,8 @@ class RobotBase:
         self.dropped: Counter[str] = Counter()
         """Commands that did not count, by reason."""
         self.reasons: Counter[str] = Counter()
-        """Control periods in which the process asked for a stop, by its reason, or said nothing (`silent`)."""
+        """Control periods in which the process asked for a stop, by its reason, said nothing (`silent`), or said it too
+        long ago (`stale`)."""
         self.latencies: deque[int] = deque(maxlen=_LATENCIES)
         """From the sensors' sending to the command's arrival [ns], of the last commands that counted."""
         self.answers = 0
@@ -74,6 +76,7 @@ class RobotBase:
         except WireError as error:
             self.dropped[error.what] += 1
             return
+        self.latch.hear(command.stop, releases=False)
         header = command.header
         if header.session != self._process and arrival - self._heard < STALE_AFTER * 1e9:
             self.dropped["second_process"] += 1
@@ -103,7 +106,13 @@ class RobotBase:
             self.reasons["silent"] += 1
         elif answer.mode is Mode.STOP:
             self.reasons[answer.reason.name.lower()] += 1
+        elif (age := self._age(answer)) > STALE_AFTER * 1e9:
+            self.reasons["stale"] += 1  # the base itself was kept waiting
         elif not self.latch.stopped:
-            self.oldest = max(self.oldest, self._now() - answer.answers.stamp)
+            self.oldest = max(self.oldest, age)
             return answer.speed, answer.turn_rate
         return 0.0, (turn_rate if abs(speed) > _STANDING else 0.0)
+
+    def _age(self, answer: Command) -> int:
+        """Of the sensors that it answers [ns]; nothing in lock-step."""
+        return self._now() - answer.answers.stamp if self._timed else 0

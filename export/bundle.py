@@ -8,6 +8,7 @@ is read afterwards is held against exactly that manifest: nobody can change it i
 import hashlib
 import json
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -169,6 +170,8 @@ def read_file(path: Path, largest: int) -> bytes:
         InputError: it can't be read, or is larger.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep its reader waiting
+            raise InputError(f"{path}: it is no file")
         with path.open("rb") as file:
             data = file.read(largest + 1)
     except OSError as error:

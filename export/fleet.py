@@ -56,7 +56,7 @@ class Fleet:
         self.scene, self.hall = scene, Warehouse(scene, layout)
         self._session, self._timed, self._tamper = session, timed, tamper
         self._wire, self._map = Wire(scene.robot, scene.control_period), map_hash(layout.text())
-        self.bases = [RobotBase(f"robot_{i}", self._wire) for i in range(scene.robots)]
+        self.bases = [RobotBase(f"robot_{i}", self._wire, timed) for i in range(scene.robots)]
         self._changed = threading.Condition()
         self._publish = [
             tamper(transport.publisher(session, transport.sensors_key(base.name)).put) for base in self.bases
@@ -145,7 +145,7 @@ class Fleet:
             heard = broadcasts[heard_by(i, hall.poses, self.scene.robot.radio_range, self._wire.slots)]
             sensors = Sensors(
                 header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(hall.carrying[i]),
-                base.latch.stopped, sensed.lidar[i], heard,
+                base.latch.word, sensed.lidar[i], heard,
             )  # fmt: skip
             with self._changed:
                 base.expect(header)
@@ -183,9 +183,9 @@ class Fleet:
         self.close()
 
     def close(self) -> None:
-        """Ends the simulation; the session is the caller's."""
-        for subscriber in self._subscribers:
-            subscriber.undeclare()
+        """Ends the simulation, the session is the caller's; calling it again does nothing."""
+        while self._subscribers:
+            self._subscribers.pop().undeclare()
         for stops in self._stops:
             stops.close()
         self.hall.close()

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from export.pilot import Decision, RefusedError
+from export.stop_latch import StopLatch
 from export.wire import Command, Header, Mode, Reason, Sensors, Wire
 from sim.scene import RobotConfig
 
@@ -26,13 +27,20 @@ class Gate:
         robot: who sends them, from `export.wire.address`.
         config: the robot's limits.
         control_period: time between two commands [s].
+        latch: the emergency stop.
         send: publishes a message.
     """
 
     def __init__(
-        self, wire: Wire, robot: int, config: RobotConfig, control_period: float, send: Callable[[bytes], None]
+        self,
+        wire: Wire,
+        robot: int,
+        config: RobotConfig,
+        control_period: float,
+        latch: StopLatch,
+        send: Callable[[bytes], None],
     ) -> None:
-        self._wire, self._robot, self._config, self._send = wire, robot, config, send
+        self._wire, self._robot, self._config, self._latch, self._send = wire, robot, config, latch, send
         self._changes = (
             config.max_acceleration * control_period * (1 + _ROUNDING),
             config.max_turn_acceleration * control_period * (1 + _ROUNDING),
@@ -57,7 +65,8 @@ class Gate:
             fresh_until: when the sensors will be too old, by the monotonic clock [ns].
 
         Raises:
-            RefusedError: it is not finite, beyond the robot's limits, or too late; nothing was sent.
+            RefusedError: it is not finite, beyond the robot's limits, too late, or an emergency stop holds; nothing was
+                sent.
         """
         config, wanted = self._config, (decision.speed, decision.turn_rate)
         largest = (config.max_speed, config.max_turn_rate)
@@ -75,9 +84,20 @@ class Gate:
         )
         if time.monotonic_ns() > fresh_until:
             raise RefusedError(Reason.STALE_SENSORS, "the sensors became too old while the command was computed")
+        self.require_released()
         self._answered = sensors.header
         self._publish(v, w, decision.waypoint, Mode.DRIVE, Reason.NONE, decision.maneuver)
         self.drives += 1
+
+    def require_released(self) -> None:
+        """Lets nobody drive while an emergency stop holds.
+
+        Raises:
+            RefusedError: names the stop.
+        """
+        number, latched = self._latch.word
+        if latched:
+            raise RefusedError(Reason.EMERGENCY_STOP, f"stop {number:016x} holds")
 
     def stop(self, reason: Reason, answers: Header | None = None) -> None:
         """Tells the base to stop; `answers` are the sensors that led to it, by default the last ones."""
@@ -89,6 +109,6 @@ class Gate:
         self, v: float, w: float, waypoint: tuple[float, float], mode: Mode, reason: Reason, maneuver: int
     ) -> None:
         header = Header(self.session, next(self._sequence), time.monotonic_ns())
-        command = Command(header, self._answered, v, w, waypoint, mode, reason, maneuver)
+        command = Command(header, self._answered, v, w, waypoint, mode, reason, maneuver, self._latch.word)
         self._send(self._wire.pack_command(self._robot, command))
         self.reason = reason

@@ -2,7 +2,8 @@
 
 The transport may lose, double, delay or reorder messages. How late a message is can be told without a common clock:
 its arrival minus its stamp is the offset between both clocks plus its time on the way, and the smallest of these in
-the last minute is one that was hardly under way.
+the session is one that was hardly under way. Clocks drift, so the smallest rises with time, but no faster than clocks
+can drift: messages that are all late, or come later and later, stay late.
 """
 
 import threading
@@ -15,8 +16,8 @@ from export.wire import Header, Sensors, Wire, WireError
 
 STALE_AFTER = 0.3
 """Age at which sensors no longer count [s]."""
-_OFFSETS = 300
-"""Messages after which the smallest offset is renewed, since clocks drift."""
+_DRIFT = 0.002
+"""By which share two clocks may run apart: quartzes differ by 0.0002 at most, and each may be slewed by 0.0005."""
 _REMEMBERED = 64
 """Sessions of the past that are known to be over."""
 
@@ -45,8 +46,8 @@ class Ordering:
         self._timed = timed
         self._last = Header(0, -1, 0)
         self._retired: deque[int] = deque(maxlen=_REMEMBERED)
-        self._offsets: list[int] = []  # smallest of the current and the last few hundred messages
-        self._counted = 0
+        self._smallest: int | None = None  # offset in this session
+        self._arrival = 0
         self.lost = 0
         """Messages that never came."""
 
@@ -58,24 +59,25 @@ class Ordering:
         if header.session != last.session:
             if last.sequence >= 0:
                 self._retired.append(last.session)
-            self._offsets = []
+            self._smallest = None
         elif header.sequence <= last.sequence:
             return "doubled" if header.sequence == last.sequence else "out_of_order", 0
         else:
             self.lost += header.sequence - last.sequence - 1
         self._last = header
         if header.session == last.session and header.stamp <= last.stamp:
-            self._offsets = []
+            self._smallest = None
             return "clock_jumped_back", 0
-        late = self._lateness(arrival - header.stamp) if self._timed else 0
+        late = self._lateness(arrival - header.stamp, arrival) if self._timed else 0
         return ("late" if late > STALE_AFTER * 1e9 else ""), late
 
-    def _lateness(self, offset: int) -> int:
-        self._counted += 1
-        if not self._offsets or self._counted >= _OFFSETS:
-            self._offsets, self._counted = [offset, *self._offsets[:1]], 0
-        self._offsets[0] = min(self._offsets[0], offset)
-        return offset - min(self._offsets)
+    def _lateness(self, offset: int, arrival: int) -> int:
+        if self._smallest is None:
+            self._smallest = offset
+        else:
+            self._smallest = min(offset, self._smallest + round(_DRIFT * (arrival - self._arrival)))
+        self._arrival = arrival
+        return offset - self._smallest
 
 
 class SensorInbox:

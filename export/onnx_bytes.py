@@ -75,6 +75,8 @@ def _walk(view: memoryview, message: str, found: _Found, depth: int) -> None:
     at = 0
     while at < len(view):
         key, at = _varint(view, at)
+        if key >> 32:  # some readers would cut it to 32 bits and find another field
+            raise _MalformedError(f"a field's number and type of {key:#x}")
         number, wire = key >> 3, key & 7
         if depth == 0:
             found.fields.add(number)
@@ -100,7 +102,7 @@ def _walk(view: memoryview, message: str, found: _Found, depth: int) -> None:
 
 
 def _judge_number(message: str, number: int, value: int, found: _Found) -> None:
-    if message == "tensor" and number == _DATA_LOCATION and value == 1:
+    if message == "tensor" and number == _DATA_LOCATION and value != 0:
         _refuse_external(found)
     elif message == "model" and number == 1:
         _require(found, value <= NEWEST_IR, f"its IR version is {value}", f"at most {NEWEST_IR}")

@@ -1,6 +1,7 @@
 """From one robot's sensors to the command that its policy and its controller want: everything that a robot computes."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,15 @@ from sim.observation import BROADCAST, MANEUVERS, write_observation
 from sim.scene import RobotConfig, SceneConfig
 
 _START = MANEUVERS.index("stop")
+_SPEED = BROADCAST.index("speed")
+_PATHS = 64
+"""Goals whose ways are remembered."""
+_TOO_FAST = 1.5
+"""Times the largest speed or turn rate: odometry may overshoot a little, as when something pushes the robot."""
+_TOO_NEAR = 0.5
+"""Times the robot's radius: lidar ranges are from its middle, so what it reads is outside of it."""
+_ENDLESS = 1e6
+"""No heading or broadcast is as large [rad, m, m/s]."""
 
 
 class RefusedError(Exception):
@@ -51,6 +61,7 @@ class Pilot:
         self._robot: RobotConfig = scene.robot
         self._ticks = scene.ticks
         self._layout, self._map = layout, map_hash(layout.text())
+        self._ways = lru_cache(_PATHS)(layout.shortest_ways)
         self._bounds = np.stack([policy.spec.low, policy.spec.high])
         self._observation = np.zeros(policy.spec.size, np.float32)
         self._maneuver, self._decided = _START, -1
@@ -89,7 +100,7 @@ class Pilot:
         """Packs the observation; returns the waypoint."""
         layout, (x, y, _) = self._layout, sensors.pose
         cell = int(sensors.goal[1]) * layout.columns + int(sensors.goal[0])
-        path = layout.path_field(cell)
+        path = self._ways(cell)
         wx, wy, following = find_waypoint(path.next_cell, layout.rows, layout.columns, x, y)
         wx, wy, dx, dy = float(wx), float(wy), float(wx) - x, float(wy) - y
         remaining = math.sqrt(dx * dx + dy * dy) + float(path.distance[following])
@@ -120,9 +131,22 @@ def require_valid(sensors: Sensors, robot: RobotConfig, layout: Layout) -> None:
         if not finite.all():
             index = int(np.argmin(finite))
             raise RefusedError(Reason.BAD_SENSORS, f"{name}[{index}] is {values[index]}; valid are finite numbers")
+    nearest, farthest = _TOO_NEAR * robot.radius, robot.lidar_range * (1 + 1e-5)
     low, high = float(sensors.lidar.min()), float(sensors.lidar.max())
-    if low < 0 or high > robot.lidar_range * (1 + 1e-5):
-        raise RefusedError(Reason.BAD_SENSORS, f"lidar reads {low} to {high}; valid is 0 to {robot.lidar_range} m")
+    if low < nearest or high > farthest:
+        raise RefusedError(
+            Reason.BAD_SENSORS, f"lidar reads {low} to {high}; valid is {nearest} to {robot.lidar_range} m"
+        )
+    fastest, quickest = _TOO_FAST * robot.max_speed, _TOO_FAST * robot.max_turn_rate
+    for name, value, limit in (
+        ("heading", abs(sensors.pose[2]), _ENDLESS),
+        ("speed", abs(sensors.velocity[0]), fastest),
+        ("turn rate", abs(sensors.velocity[1]), quickest),
+        ("a broadcast", float(np.abs(sensors.broadcasts).max(initial=0.0)), _ENDLESS),
+        ("a broadcast's speed", float(np.abs(sensors.broadcasts[:, _SPEED]).max(initial=0.0)), fastest),
+    ):
+        if value > limit:
+            raise RefusedError(Reason.BAD_SENSORS, f"{name} is up to {value:g}; valid is at most {limit:g}")
     for name, (x, y) in (("pose", sensors.pose[:2]), ("goal", sensors.goal)):
         if not (0 <= x < layout.columns and 0 <= y < layout.rows):
             raise RefusedError(

@@ -3,7 +3,8 @@
 import gc
 import signal
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from export import transport
@@ -19,6 +20,7 @@ from export.stop_service import serve_stops
 from export.wire import Wire, address, map_hash
 from sim.errors import InputError
 from sim.layout import Layout, load_layout, parse_layout
+from sim.observation import MANEUVERS, observation_spec
 from sim.scene import SceneConfig
 
 
@@ -72,12 +74,26 @@ def open_brain(settings: RobotSettings) -> Brain:
     if scene is None or policy.metadata.layout is None or manifest.controller is None:
         raise InputError(f"bundle {str(settings.bundle)!r} was trained in another environment; valid is a warehouse's")
     controller = OnnxController(settings.bundle / manifest.controller, data=bundle.read(manifest.controller))
-    if controller.spec != policy.spec or controller.metadata.scene != scene:
+    if controller.spec != policy.spec or controller.actions != policy.actions or controller.metadata.scene != scene:
         raise InputError(f"bundle {str(settings.bundle)!r}: policy and controller are of different robots")
+    _require_own_order(policy, scene, settings.bundle)
     layout = (
         parse_layout(policy.metadata.layout, scene.layout) if settings.scene is None else load_layout(settings.scene)
     )
     return Brain(policy, controller, scene, layout)
+
+
+def _require_own_order(policy: OnnxPolicy, scene: SceneConfig, bundle: Path) -> None:
+    """The bundle must expect the numbers in the order in which this release packs them.
+
+    Raises:
+        InputError: names the first field that is another, or the maneuvers.
+    """
+    for found, own in zip_longest(policy.spec.fields, observation_spec(scene.robot).fields):
+        if found is None or own is None or replace(found, meaning=own.meaning) != own:
+            raise InputError(f"bundle {str(bundle)!r}: its observation has the field {found}; this release packs {own}")
+    if policy.actions != MANEUVERS:
+        raise InputError(f"bundle {str(bundle)!r}: its maneuvers are {policy.actions}; this release has {MANEUVERS}")
 
 
 def run_robot(settings: RobotSettings) -> None:
@@ -96,7 +112,8 @@ def run_robot(settings: RobotSettings) -> None:
         session = transport.open_session(connect=settings.connect, settings=settings.zenoh)
         stack.callback(session.close)
         inbox, latch = SensorInbox(wire, me, timed), StopLatch(name)
-        gate = Gate(wire, me, brain.scene.robot, period, transport.publisher(session, transport.command_key(name)).put)
+        send = transport.publisher(session, transport.command_key(name)).put
+        gate = Gate(wire, me, brain.scene.robot, period, latch, send)
         pilot = Pilot(brain.policy, brain.controller, brain.scene, brain.layout)
         loop = RobotLoop(pilot, inbox, latch, gate, period, timed, log.report)
         for number in (signal.SIGINT, signal.SIGTERM):

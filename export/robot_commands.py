@@ -9,10 +9,14 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sim.errors import InputError
+
+if TYPE_CHECKING:
+    import zenoh
 
 COMMANDS = {
     "robot": "Drive one robot: its own sensors in, its own (v, w) out.",
@@ -39,7 +43,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
         add("--lock-step", action="store_true", help="let the clock count for nothing: the base waits; simulation only")
     else:
         add("name", nargs="?", default="all", metavar="ID", help="which robot; all by default")
-        add("--release", action="store_true", help="end the emergency stop")
+        add("--release", action="store_true", help="end the stops that hold")
     add("--connect", default="tcp/127.0.0.1:7447", metavar="ENDPOINT", help="of the base (default: %(default)s)")
     add("--zenoh", type=Path, metavar="FILE", help="Zenoh configuration file: TLS, user name, ...")
     return parser
@@ -67,32 +71,40 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def stop(name: str, release: bool, connect: str, zenoh: Path | None) -> None:
-    """Stops or releases a robot, or all, and says who confirmed it.
+    """Stops a robot, or all; or ends the stops that hold now. Says who confirmed it.
 
     Raises:
-        InputError: nobody did.
+        InputError: nobody did, or one did not do it.
     """
-    from zenoh import ConsolidationMode
-
     from export import transport
-    from export.stop_latch import stop_message
+    from export.stop_latch import draw_number, stop_message
 
     if name != "all":
         transport.require_name(name)
     with transport.open_session(connect=connect, settings=zenoh) as session:
-        confirmed = []
-        for _ in range(20):  # the connection is made in the background
-            replies = session.get(
-                transport.stop_key(name),
-                payload=stop_message(name, release),
-                consolidation=ConsolidationMode.NONE,
-                timeout=_STOP_TIMEOUT,
-            )
-            confirmed = [json.loads(reply.ok.payload.to_bytes()) for reply in replies if reply.ok is not None]
-            if confirmed:
-                break
-            time.sleep(_STOP_TIMEOUT / 20)
-    if not confirmed:
+        ask = partial(_ask, session, transport.stop_key(name))
+        if release:
+            said = ask(None)
+            for number in sorted({int(stop, 16) for reply in said for stop in reply["stops"]}):
+                said = ask(stop_message(name, number, release=True))
+        else:
+            said = ask(stop_message(name, draw_number()))
+    if not said:
         raise InputError(f"nobody at {connect} confirmed for {name!r}; valid is a running base and a robot's name")
-    for reply in sorted(confirmed, key=lambda reply: (str(reply["robot"]), str(reply["part"]))):
+    for reply in said:
         print(f"{reply['robot']}: {'stopped' if reply['stopped'] else 'released'} (its {reply['part']})")
+    if any(reply["stopped"] is release for reply in said):
+        raise InputError(f"{name} was told otherwise meanwhile; look at it, then say again what you want")
+
+
+def _ask(session: "zenoh.Session", key: str, message: bytes | None) -> list[dict[str, Any]]:
+    """What bases and processes answer, in the order of their names; nothing if there are none."""
+    from zenoh import ConsolidationMode
+
+    for _ in range(20):  # the connection is made in the background
+        replies = session.get(key, payload=message, consolidation=ConsolidationMode.NONE, timeout=_STOP_TIMEOUT)
+        said = [json.loads(reply.ok.payload.to_bytes()) for reply in replies if reply.ok is not None]
+        if said:
+            return sorted(said, key=lambda reply: (str(reply["robot"]), str(reply["part"])))
+        time.sleep(_STOP_TIMEOUT / 20)
+    return []

@@ -64,15 +64,20 @@ class RobotLoop:
     def run(self) -> None:
         """Drives until `end`; the last word is a stop."""
         self._report(Reason.NO_SENSORS, "waiting for sensors")
+        try:
+            self._drive()
+        finally:
+            self._stop(Reason.SHUTDOWN, "the process ends", None)
+
+    def _drive(self) -> None:
         while not self._ended.is_set():
             received = self._inbox.take(self._patience())
             if received is not None:
                 self._answer(received)
             elif self._latch.stopped and self._gate.reason is not Reason.EMERGENCY_STOP:
-                self._stop(Reason.EMERGENCY_STOP, "latched here", None)
+                self._stop(Reason.EMERGENCY_STOP, "told to stop", None)
             elif self._timed and time.monotonic_ns() >= self._deadline:
                 self._silence()
-        self._stop(Reason.SHUTDOWN, "the process ends", None)
 
     def _patience(self) -> float:
         """How long to wait for sensors [s]; a silent base is told to stop every period."""
@@ -82,10 +87,12 @@ class RobotLoop:
         return left if left > 0 else self._period
 
     def _silence(self) -> None:
-        if self._session == 0:
+        if self._latch.stopped:
+            self._gate.stop(Reason.EMERGENCY_STOP)
+        elif self._session == 0:
             self._gate.stop(Reason.NO_SENSORS)
-            return
-        self._stop(Reason.STALE_SENSORS, "no new sensors", None)
+        else:
+            self._stop(Reason.STALE_SENSORS, "no new sensors", None)
 
     def _answer(self, received: Received) -> None:
         sensors = received.sensors
@@ -93,11 +100,11 @@ class RobotLoop:
         if sensors.header.session != self._session:
             self._session, self._fresh = sensors.header.session, True
         try:
-            if sensors.stopped or self._latch.stopped:
-                raise RefusedError(Reason.EMERGENCY_STOP, "latched by the base" if sensors.stopped else "latched here")
+            self._latch.hear(sensors.stop, releases=True)
+            if sensors.stop.latched:
+                raise RefusedError(Reason.EMERGENCY_STOP, "the base is stopped")
+            self._gate.require_released()
             decision = self._compute(received)
-            if self._latch.stopped:
-                raise RefusedError(Reason.EMERGENCY_STOP, "latched here")
             self._gate.drive(sensors, decision, received.fresh_until)
         except RefusedError as refused:
             self._stop(refused.reason, refused.detail, sensors)
@@ -116,6 +123,10 @@ class RobotLoop:
             return self._pending.result(max(left, 0.0) if self._timed else None)
         except OverrunError:
             raise RefusedError(Reason.OVERRUN, f"no command within {self._period} s") from None
+        except RefusedError:
+            raise
+        except Exception as error:  # whatever goes wrong in there, the robot must be told to stop
+            raise RefusedError(Reason.BAD_POLICY, f"the computation failed: {error!r}") from error
 
     def _stop(self, reason: Reason, detail: str, sensors: Sensors | None) -> None:
         self._gate.stop(reason, None if sensors is None else sensors.header)

@@ -76,8 +76,19 @@ class RobotLog:
         self.say("drives" if reason is Reason.NONE else f"stops: {reason.name.lower()}: {detail}")
 
     def close(self) -> None:
-        """Writes what waits."""
-        self._listener.stop()
+        """Writes what waits, but waits no longer than a second for a disk or a terminal that hangs."""
+        end = threading.Thread(target=self._end, daemon=True)
+        end.start()
+        end.join(1.0)
+
+    def _end(self) -> None:
+        while True:
+            try:
+                self._listener.stop()
+            except queue.Full:  # it writes as fast as it can
+                time.sleep(0.01)
+            else:
+                return
 
 
 class StateReport:
@@ -112,10 +123,11 @@ class StateReport:
             "session": f"{self._gate.session:016x}",
             "monotonic_s": time.monotonic(),
             "reason": self._gate.reason.name.lower(),
-            "emergency_stop": self._latch.stopped,
+            "emergency_stop": self._latch.stopped or self._gate.reason is Reason.EMERGENCY_STOP,
+            "stops_that_hold": [f"{number:016x}" for number in self._latch.holding],
             "drives": self._gate.drives,
             "stops": dict(self._gate.stops),
-            "dropped": dict(+self._inbox.dropped),
+            "dropped": {name: count for name, count in dict(self._inbox.dropped).items() if count},
             "dropped_stops": dict(self._latch.dropped),
             "lost": self._inbox.lost,
             "lost_log_lines": self._log.lost,

@@ -91,7 +91,7 @@ class OnnxPolicy:
         feeds = self._feeds
         feeds["observation"] = self._guard.check(observation).reshape(1, -1)
         feeds["action_mask"] = self._everything if action_mask is None else self._check_mask(action_mask)
-        result = self._session.run(self._outputs, feeds)
+        result = _run(self._session, self._outputs, feeds, self._source)
         q = result[1]
         if np.count_nonzero(np.isfinite(q, self._finite)) != q.size:
             raise InputError(f"{self._source}: its network gives q_values {q[0].tolist()}; valid are finite numbers")
@@ -154,7 +154,8 @@ class OnnxController:
             raise InputError(f"maneuver is {maneuver}; valid is 0 to {len(self.actions) - 1}")
         vector = self._guard.check(observation)
         feeds = {name: vector[part].reshape(shape) for name, part, shape in self._parts}
-        command = self._session.run(None, {**feeds, "maneuver": np.array([maneuver], np.int64)})[0]
+        feeds["maneuver"] = np.array([maneuver], np.int64)
+        (command,) = _run(self._session, ["command"], feeds, self._source)
         v, w = float(command[0, 0]), float(command[0, 1])
         if not (math.isfinite(v) and math.isfinite(w)):
             raise InputError(f"{self._source}: it commands ({v}, {w}); valid are finite numbers")
@@ -191,6 +192,17 @@ def open_model(
     if metadata.role != role:
         raise InputError(f"{path}: it is a {metadata.role}; needed is a {role}")
     return session, metadata
+
+
+def _run(
+    session: ort.InferenceSession, outputs: list[str], feeds: Mapping[str, NDArray[Any]], source: str
+) -> list[NDArray[Any]]:
+    """What the graph computes; InputError if it fails in the middle."""
+    try:
+        result: list[NDArray[Any]] = session.run(outputs, feeds)
+    except Exception as error:  # onnxruntime's errors share no base class of its own
+        raise InputError(f"{source}: its graph failed ({' '.join(str(error).split())})") from error
+    return result
 
 
 def _require_ports(found: Mapping[str, list[Any]], expected: Mapping[str, int | None], source: str) -> None:

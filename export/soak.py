@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -21,7 +22,7 @@ from export.drive import OnnxFleet
 from export.fleet import Fleet
 from export.inbox import STALE_AFTER
 from export.robot_processes import RobotProcesses, free_endpoint
-from export.stop_latch import stop_message
+from export.stop_latch import draw_number, stop_message
 from export.transport import Receive
 from sim.scene import open_scene
 
@@ -184,11 +185,10 @@ class Soak:
             self._later.append((now + chance.uniform(0.2, 3.0), lambda: self._resume(name, pid)))
         if chance.random() < period / config.stop_every:
             self.report.events["stopped"] += 1
-            who = chance.choice(["all", name])
-            self._to_all(fleet, stop_message(who, False))
-            self._later.append(
-                (now + chance.uniform(1.0, 5.0), lambda: self._to_all(fleet, stop_message("all", True)))
-            )  # fmt: skip
+            who, number = chance.choice(["all", name]), draw_number()
+            self._to_all(fleet, stop_message(who, number))
+            release = partial(self._to_all, fleet, stop_message(who, number, release=True))
+            self._later.append((now + chance.uniform(1.0, 5.0), release))
 
     def _resume(self, name: str, pid: int) -> None:
         os.kill(pid, signal.SIGCONT)

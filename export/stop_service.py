@@ -19,12 +19,14 @@ def serve_stops(
 ) -> ExitStack:
     """Obeys stops and releases of that robot and of all, published or asked for, until the returned stack is closed.
 
+    Whoever asks is told what holds then; who asks without a message, what holds now.
+
     Args:
         session: the transport.
         robot: the robot's name.
         part: who confirms.
         latch: what is latched and released.
-        changed: called after every message that was obeyed.
+        changed: called after every message for that robot.
     """
 
     def receive(data: bytes) -> None:
@@ -32,10 +34,13 @@ def serve_stops(
             changed()
 
     def answer(query: zenoh.Query) -> None:
-        if query.payload is not None and latch.receive(query.payload.to_bytes()):
+        if query.payload is not None:
+            if not latch.receive(query.payload.to_bytes()):
+                return
             changed()
-            said = {"robot": robot, "part": part, "stopped": latch.stopped}
-            query.reply(query.key_expr, json.dumps(said).encode())
+        holding = latch.holding
+        said = {"robot": robot, "part": part, "stopped": bool(holding), "stops": [f"{n:016x}" for n in holding]}
+        query.reply(query.key_expr, json.dumps(said).encode())
 
     stack = ExitStack()
     for who in (robot, EVERY_ROBOT):

@@ -15,7 +15,17 @@ Receive = Callable[[bytes], object]
 DEFAULT_ENDPOINT = "tcp/127.0.0.1:7447"
 _RETRY = {"period_init_ms": 100, "period_max_ms": 1000, "period_increase_factor": 2}
 
-_DEFAULTS = {"mode": "peer", "scouting/multicast/enabled": False, "scouting/gossip/enabled": False}
+_LARGEST = 65_536
+"""Larger messages are not received [bytes]."""
+_DEFAULTS = {
+    "mode": "peer",
+    "listen/endpoints": [],
+    "scouting/multicast/enabled": False,
+    "scouting/gossip/enabled": False,
+    "transport/link/rx/max_message_size": _LARGEST,
+    "transport/shared_memory/enabled": False,
+}
+"""What a configuration file leaves open."""
 
 
 def sensors_key(robot: str) -> str:
@@ -61,18 +71,18 @@ def open_session(listen: str | None = None, connect: str | None = None, settings
         listen: such as `tcp/0.0.0.0:7447`.
         connect: such as `tcp/192.168.0.5:7447`.
         settings: a Zenoh configuration file (JSON5), for TLS, a user name or anything else; what it leaves open is
-            peer mode without multicast and gossip.
+            peer mode that listens nowhere else, without multicast and gossip, and refuses large messages.
 
     Raises:
         InputError: an endpoint or the file is not valid, or the endpoint is taken.
     """
-    config = _read_config(settings)
+    config, untouched = _read_config(settings), zenoh.Config()
     for key, value in _DEFAULTS.items():
-        if config.get_json(key) == "null":
+        if config.get_json(key) == untouched.get_json(key):
             config.insert_json5(key, json.dumps(value))
     try:
-        if listen is not None or settings is None:
-            config.insert_json5("listen/endpoints", json.dumps([] if listen is None else [listen]))
+        if listen is not None:
+            config.insert_json5("listen/endpoints", json.dumps([listen]))
         if connect is not None:
             config.insert_json5("connect/endpoints", json.dumps([connect]))
             config.insert_json5("connect/timeout_ms", "-1")

@@ -28,9 +28,10 @@ EVERY_ROBOT = "all"
 
 _HEADER = struct.Struct("<4sIIHHQQQQq")  # magic, CRC-32, length, version, kind, schema, robot, session, sequence, stamp
 _CHECKED = 8  # the CRC covers the bytes from here on
-_SENSORS = struct.Struct("<Q7dBB6x")  # map; pose, velocity, goal; flags, number of broadcasts
-_COMMAND = struct.Struct("<QQq4dBBH4x")  # session, sequence, stamp answered; v, w, waypoint; mode, reason, maneuver
-_STOP = struct.Struct("<B7x")
+_SENSORS = struct.Struct("<QQ7dBB6x")  # map; stop; pose, velocity, goal; flags, number of broadcasts
+# session, sequence, stamp answered; stop; v, w, waypoint; mode, reason, maneuver, flags
+_COMMAND = struct.Struct("<QQqQ4dBBHB3x")
+_STOP = struct.Struct("<QB7x")  # number; whether it is released
 _CARRYING, _STOPPED = 1, 2
 
 
@@ -83,6 +84,18 @@ class Header(NamedTuple):
     """The sender's monotonic clock [ns]."""
 
 
+class StopWord(NamedTuple):
+    """What a base and its process tell each other about emergency stops in every message."""
+
+    number: int
+    """Of the stop that is meant; 0 for none."""
+    latched: bool
+    """Whether it holds; else it was released."""
+
+
+NO_STOP = StopWord(0, False)
+
+
 class Sensors(NamedTuple):
     """What one robot's base sends it, every control period."""
 
@@ -97,8 +110,8 @@ class Sensors(NamedTuple):
     """x, y of the order's goal, the middle of its cell [m]."""
     carrying: bool
     """On the way to a station."""
-    stopped: bool
-    """The base's emergency stop is latched."""
+    stop: StopWord
+    """The base's emergency stop."""
     lidar: NDArray[np.float32]
     """Ranges [rays], m."""
     broadcasts: NDArray[np.float64]
@@ -121,12 +134,16 @@ class Command(NamedTuple):
     reason: Reason
     maneuver: int
     """Number of the maneuver."""
+    stop: StopWord
+    """The process's emergency stop."""
 
 
 class Stop(NamedTuple):
     """An emergency stop, or its release."""
 
     header: Header
+    number: int
+    """Of the stop, above 0: a release ends this one and no other."""
     release: bool
 
 
@@ -163,10 +180,11 @@ class Wire:
     def pack_sensors(self, robot: int, sensors: Sensors) -> bytes:
         """The message; `robot` is whom it concerns, from `address`. At most `slots` broadcasts are sent."""
         count = len(sensors.broadcasts)
-        flags = _CARRYING * sensors.carrying | _STOPPED * sensors.stopped
+        number, stopped = sensors.stop
+        flags = _CARRYING * sensors.carrying | _STOPPED * stopped
         slots = np.zeros((self.slots, len(BROADCAST)), "<f8")
         slots[:count] = sensors.broadcasts
-        body = _SENSORS.pack(sensors.map, *sensors.pose, *sensors.velocity, *sensors.goal, flags, count)
+        body = _SENSORS.pack(sensors.map, number, *sensors.pose, *sensors.velocity, *sensors.goal, flags, count)
         body += sensors.lidar.astype("<f4").tobytes() + slots.tobytes()
         return seal(Kind.SENSORS, self.schema, robot, sensors.header, body)
 
@@ -177,7 +195,7 @@ class Wire:
             WireError: it is something else.
         """
         header = open_message(data, Kind.SENSORS, self.sensors_size, self.schema, robot)
-        map_, *values, flags, count = _SENSORS.unpack_from(data, _HEADER.size)
+        map_, stop, *values, flags, count = _SENSORS.unpack_from(data, _HEADER.size)
         if flags & ~(_CARRYING | _STOPPED) or count > self.slots:
             raise WireError("content")
         at = _HEADER.size + _SENSORS.size
@@ -190,15 +208,17 @@ class Wire:
             (values[3], values[4]),
             (values[5], values[6]),
             bool(flags & _CARRYING),
-            bool(flags & _STOPPED),
+            StopWord(stop, bool(flags & _STOPPED)),
             lidar,
             slots.reshape(self.slots, len(BROADCAST))[:count],
         )
 
     def pack_command(self, robot: int, command: Command) -> bytes:
         """The message; `robot` is whose it is, from `address`."""
+        number, stopped = command.stop
         body = _COMMAND.pack(
-            *command.answers, command.speed, command.turn_rate, *command.waypoint, *command[5:8]
+            *command.answers, number, command.speed, command.turn_rate, *command.waypoint,
+            command.mode, command.reason, command.maneuver, _STOPPED * stopped,
         )  # fmt: skip
         return seal(Kind.COMMAND, self.schema, robot, command.header, body)
 
@@ -209,14 +229,17 @@ class Wire:
             WireError: it is something else, or its numbers are not finite.
         """
         header = open_message(data, Kind.COMMAND, self.command_size, self.schema, robot)
-        session, sequence, stamp, v, w, x, y, mode, reason, maneuver = _COMMAND.unpack_from(data, _HEADER.size)
-        if not all(map(math.isfinite, (v, w, x, y))):
+        session, sequence, stamp, stop, v, w, x, y, mode, reason, maneuver, flags = _COMMAND.unpack_from(
+            data, _HEADER.size
+        )
+        if flags & ~_STOPPED or not all(map(math.isfinite, (v, w, x, y))):
             raise WireError("content")
         try:
             said = Mode(mode), Reason(reason)
         except ValueError:
             raise WireError("content") from None
-        return Command(header, Header(session, sequence, stamp), v, w, (x, y), *said, maneuver)
+        answers, word = Header(session, sequence, stamp), StopWord(stop, bool(flags))
+        return Command(header, answers, v, w, (x, y), *said, maneuver, word)
 
 
 _STOP_SCHEMA = _hash64(f"{_HEADER.format} {_STOP.format}".encode())
@@ -224,7 +247,7 @@ _STOP_SCHEMA = _hash64(f"{_HEADER.format} {_STOP.format}".encode())
 
 def pack_stop(robot: int, stop: Stop) -> bytes:
     """The message; it needs no figures of the robot, so that anybody can stop any robot."""
-    return seal(Kind.STOP, _STOP_SCHEMA, robot, stop.header, _STOP.pack(stop.release))
+    return seal(Kind.STOP, _STOP_SCHEMA, robot, stop.header, _STOP.pack(stop.number, stop.release))
 
 
 def read_stop(data: bytes, robots: tuple[int, ...]) -> Stop:
@@ -234,10 +257,10 @@ def read_stop(data: bytes, robots: tuple[int, ...]) -> Stop:
         WireError: it is something else.
     """
     header = open_message(data, Kind.STOP, _HEADER.size + _STOP.size, _STOP_SCHEMA, *robots)
-    (release,) = _STOP.unpack_from(data, _HEADER.size)
-    if release > 1:
+    number, release = _STOP.unpack_from(data, _HEADER.size)
+    if release > 1 or number == 0:
         raise WireError("content")
-    return Stop(header, bool(release))
+    return Stop(header, number, bool(release))
 
 
 def seal(kind: Kind, schema: int, robot: int, header: Header, body: bytes) -> bytes:

@@ -94,18 +94,23 @@ class Layout:
         return column + 0.5, row + 0.5
 
     def path_field(self, goal: int) -> PathField:
-        """The shortest ways to `goal`, computed once.
+        """The shortest ways to `goal`, computed once and kept.
 
         Raises:
             InputError: the goal is not a free cell.
         """
         if goal not in self._fields:
-            if not 0 <= goal < self.blocked.size or self.blocked.flat[goal]:
-                raise InputError(f"layout {self.name}: goal cell {goal} is a rack or outside; valid are its free cells")
-            self._fields[goal] = self._dijkstra(goal)
+            self._fields[goal] = self.shortest_ways(goal)
         return self._fields[goal]
 
-    def _dijkstra(self, goal: int) -> PathField:
+    def shortest_ways(self, goal: int) -> PathField:
+        """What `path_field` returns, computed and not kept.
+
+        Raises:
+            InputError: the goal is not a free cell.
+        """
+        if not 0 <= goal < self.blocked.size or self.blocked.flat[goal]:
+            raise InputError(f"layout {self.name}: goal cell {goal} is a rack or outside; valid are its free cells")
         distance = np.full(self.blocked.size, np.inf)
         following = np.arange(self.blocked.size, dtype=np.int32)
         distance[goal] = 0.0

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 from export import transport
 from export.bundle import MANIFEST, read_manifest
 from export.robot_processes import RobotProcesses, free_endpoint
-from export.wire import Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
+from export.wire import NO_STOP, Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
 from sim.layout import Layout, load_layout
 
 from .conftest import SCENE
@@ -42,7 +42,7 @@ def some_sensors(header: Header = FIRST, **changes: Any) -> Sensors:
         velocity=(0.0, 0.0),
         goal=GOAL,
         carrying=False,
-        stopped=False,
+        stop=NO_STOP,
         lidar=np.full(SCENE.robot.lidar_rays, 2.0, np.float32),
         broadcasts=np.zeros((0, 7)),
     )

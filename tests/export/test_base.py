@@ -1,8 +1,8 @@
 import pytest
 
 from export.base import MISSED, RobotBase
-from export.stop_latch import StopLatch, stop_message
-from export.wire import Command, Header, Mode, Reason, Stop, address, pack_stop
+from export.stop_latch import stop_message
+from export.wire import NO_STOP, Command, Header, Mode, Reason, StopWord
 
 from .robot_bench import ME, NAME, WIRE
 
@@ -24,15 +24,21 @@ def clock() -> Clock:
 
 @pytest.fixture
 def base(clock: Clock) -> RobotBase:
-    base = RobotBase(NAME, WIRE, clock)
+    base = RobotBase(NAME, WIRE, True, clock)
     base.expect(SENSED)
     return base
 
 
-def answer(process: int = 1, sequence: int = 0, answers: Header = SENSED, mode: Mode = Mode.DRIVE) -> bytes:
+def answer(
+    process: int = 1,
+    sequence: int = 0,
+    answers: Header = SENSED,
+    mode: Mode = Mode.DRIVE,
+    stop: StopWord = NO_STOP,
+) -> bytes:
     reason = Reason.NONE if mode is Mode.DRIVE else Reason.OVERRUN
     return WIRE.pack_command(
-        ME, Command(Header(process, sequence, 5 + sequence), answers, 0.5, -0.5, (0.0, 0.0), mode, reason, 1)
+        ME, Command(Header(process, sequence, 5 + sequence), answers, 0.5, -0.5, (0.0, 0.0), mode, reason, 1, stop)
     )
 
 
@@ -72,6 +78,14 @@ def test_a_doubled_answer_counts_once(base: RobotBase) -> None:
     assert base.dropped == {"doubled": 1}
 
 
+def test_an_answer_that_was_kept_waiting_for_too_long_moves_nothing(base: RobotBase, clock: Clock) -> None:
+    base.receive(answer())
+    clock.ns = SENSED.stamp + 300_000_001  # the base's own process was held up
+    assert base.command(0.4, 0.0) == (0.0, 0.0)
+    assert base.reasons == {"stale": 1}
+    assert base.oldest == 0
+
+
 def test_a_stop_brakes(base: RobotBase) -> None:
     base.receive(answer(mode=Mode.STOP))
     assert base.command(0.4, 0.2) == (0.0, 0.2)
@@ -81,13 +95,13 @@ def test_a_stop_brakes(base: RobotBase) -> None:
 def test_a_second_process_is_not_obeyed_while_the_first_lives(base: RobotBase, clock: Clock) -> None:
     base.receive(answer(process=1))
     clock.ns += 200_000_000
-    base.expect(Header(7, 4, 2000))
-    base.receive(answer(process=2, answers=Header(7, 4, 2000)))
+    base.expect(Header(7, 4, clock.ns))
+    base.receive(answer(process=2, answers=Header(7, 4, clock.ns)))
     assert base.command(0.4, 0.0) == (0.0, 0.0)
     assert base.dropped == {"second_process": 1}
     clock.ns += 200_000_000  # the first one has been silent for 0.4 s
-    base.expect(Header(7, 5, 3000))
-    base.receive(answer(process=2, sequence=1, answers=Header(7, 5, 3000)))
+    base.expect(Header(7, 5, clock.ns))
+    base.receive(answer(process=2, sequence=1, answers=Header(7, 5, clock.ns)))
     assert base.command(0.4, 0.0) == (0.5, -0.5)
 
 
@@ -104,37 +118,20 @@ def test_a_process_that_says_nothing_is_not_waited_for(base: RobotBase) -> None:
 
 
 def test_the_latch_holds_against_any_command(base: RobotBase) -> None:
-    assert base.latch.receive(stop_message(NAME, False))
+    assert base.latch.receive(stop_message(NAME, 12))
     base.receive(answer())
     assert base.command(0.4, 0.0) == (0.0, 0.0)
-    assert base.latch.receive(stop_message("all", True))
+    assert base.latch.receive(stop_message("all", 12, release=True))
     base.expect(SENSED)
     base.receive(answer(sequence=1))
     assert base.command(0.4, 0.0) == (0.5, -0.5)
 
 
-def test_only_an_explicit_release_releases() -> None:
-    latch = StopLatch(NAME)
-    stop, release = stop_message(NAME, False), stop_message(NAME, True)
-    assert latch.receive(stop)
-    for other in (
-        b"",
-        stop_message("robot_1", True),
-        stop[:-1],
-        pack_stop(address("all"), Stop(Header(1, 0, 0), False)),
-    ):
-        latch.receive(other)
-        assert latch.stopped
-    assert latch.receive(release)
-    assert not latch.stopped
-
-
-def test_a_doubled_release_does_not_undo_a_later_stop() -> None:
-    latch = StopLatch(NAME)
-    release = stop_message("all", True)
-    latch.receive(stop_message("all", False))
-    latch.receive(release)
-    latch.receive(stop_message("all", False))
-    assert not latch.receive(release)
-    assert latch.stopped
-    assert latch.dropped == {"doubled": 1}
+def test_a_base_learns_from_its_process_of_a_stop_and_never_of_a_release(base: RobotBase) -> None:
+    base.receive(answer(stop=StopWord(12, True)))
+    assert base.command(0.4, 0.0) == (0.0, 0.0)
+    assert base.latch.word == (12, True)
+    base.expect(SENSED)
+    base.receive(answer(sequence=1, stop=StopWord(12, False)))
+    assert base.command(0.4, 0.0) == (0.0, 0.0)
+    assert base.latch.word == (12, True)

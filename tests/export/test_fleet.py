@@ -177,6 +177,27 @@ def test_the_command_stops_one_robot_or_all_until_it_releases_them(mlp_bundle: P
 
 
 @pytest.mark.slow
+def test_a_stop_outlives_a_restart_of_the_bases(mlp_bundle: Path) -> None:
+    with running(mlp_bundle) as (fleet, processes):
+        emergency_stop(fleet, processes.endpoint, "robot_0")
+        decide_until(fleet, lambda: fleet.bases[0].reasons["emergency_stop"] > 2)  # its process knows, too
+        fleet.close()
+        with Fleet(fleet.scene, LAYOUT, fleet._session, True) as again:
+            again.begin(4)
+            assert not again.bases[0].latch.stopped
+            decide_until(again, lambda: all(base.present for base in again.bases))
+            assert [base.latch.stopped for base in again.bases] == [True, False]
+            assert again.hall.velocities[0].tolist() == [0.0, 0.0]
+            assert emergency_stop(again, processes.endpoint, "--release") == (
+                "robot_0: released (its base)\nrobot_1: released (its base)\n"
+            )
+            answered = again.bases[0].reasons["emergency_stop"]
+            again.decide()
+            again.decide()
+            assert again.bases[0].reasons["emergency_stop"] <= answered + 1
+
+
+@pytest.mark.slow
 def test_a_stop_that_reaches_nobody_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         fleetmix.main(["stop", "robot_1", "--connect", free_endpoint()])

@@ -6,25 +6,27 @@ from hypothesis import strategies as st
 
 from export.gate import Gate
 from export.pilot import Decision, RefusedError
+from export.stop_latch import StopLatch, stop_message
 from export.wire import Command, Header, Mode, Reason
 
 from .conftest import SCENE
-from .robot_bench import ME, WIRE, some_sensors
+from .robot_bench import ME, NAME, WIRE, some_sensors
 
 ROBOT = SCENE.robot
 V_STEP = ROBOT.max_acceleration * SCENE.control_period
 W_STEP = ROBOT.max_turn_acceleration * SCENE.control_period
 
 
-def gate() -> tuple[Gate, list[Command]]:
+def gate() -> tuple[Gate, list[Command], StopLatch]:
     sent: list[Command] = []
+    latch = StopLatch(NAME)
     return Gate(
-        WIRE, ME, ROBOT, SCENE.control_period, lambda data: sent.append(WIRE.read_command(data, ME))
-    ), sent  # fmt: skip
+        WIRE, ME, ROBOT, SCENE.control_period, latch, lambda data: sent.append(WIRE.read_command(data, ME))
+    ), sent, latch  # fmt: skip
 
 
 def drive(v: float, w: float, velocity: tuple[float, float] = (0.0, 0.0), fresh: float = 0.3) -> list[Command]:
-    opened, sent = gate()
+    opened, sent, _ = gate()
     sensors = some_sensors(Header(4, 5, 6), velocity=velocity)
     opened.drive(sensors, Decision(v, w, (1.0, 2.0), 3), time.monotonic_ns() + round(fresh * 1e9))
     return sent
@@ -69,15 +71,26 @@ def test_nothing_is_sent_once_the_sensors_are_too_old() -> None:
 
 
 def test_a_refused_command_sends_nothing() -> None:
-    opened, sent = gate()
+    opened, sent, _ = gate()
     with pytest.raises(RefusedError):
         opened.drive(some_sensors(), Decision(9.0, 0.0, (0.0, 0.0), 1), 2**62)
     assert sent == []
     assert opened.drives == 0
 
 
+def test_nobody_drives_while_an_emergency_stop_holds_and_every_command_tells_of_it() -> None:
+    opened, sent, latch = gate()
+    latch.receive(stop_message(NAME, 12))
+    with pytest.raises(RefusedError, match="stop 000000000000000c holds") as refused:
+        opened.drive(some_sensors(), Decision(0.1, 0.0, (0.0, 0.0), 1), 2**62)
+    assert refused.value.reason is Reason.EMERGENCY_STOP
+    assert sent == []
+    opened.stop(Reason.EMERGENCY_STOP)
+    assert sent[0].stop == (12, True)
+
+
 def test_a_stop_stands_still_and_says_why() -> None:
-    opened, sent = gate()
+    opened, sent, _ = gate()
     opened.stop(Reason.OVERRUN, Header(1, 2, 3))
     opened.stop(Reason.STALE_SENSORS)
     assert [(c.speed, c.turn_rate, c.mode) for c in sent] == [(0.0, 0.0, Mode.STOP)] * 2

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from onnx import TensorProto, helper
 from export.bundle import MANIFEST
 from export.robot_processes import RobotProcesses, free_endpoint
 from export.runtime import OnnxPolicy
+from export.schema import METADATA_KEY
 from export.wire import Mode, Reason
 from sim.errors import InputError
 
@@ -56,6 +58,37 @@ def test_q_values_that_turn_bad_stop_it(bundle: Path) -> None:
         bench.refuses(Reason.BAD_POLICY, velocity=(0.8, 0.0))
         bench.says("q_values")
         bench.drives()
+
+
+def fail_above(bundle: Path, limit: float) -> None:
+    """Puts something into the policy's graph that fails inside of it above a speed."""
+    speed = OnnxPolicy(bundle / "robot_0.onnx").spec.offsets["velocity"]
+    change_model(
+        bundle, "robot_0.onnx", "q_values",
+        lambda inner, out: [
+            helper.make_tensor("speed_at", TensorProto.INT64, [], [speed]),
+            helper.make_node("Gather", ["observation", "speed_at"], ["speed"], axis=1),
+            constant("limit", limit),
+            helper.make_node("Greater", ["speed", "limit"], ["fast"]),
+            helper.make_node("Cast", ["fast"], ["index"], to=TensorProto.INT64),
+            helper.make_tensor("nothing", TensorProto.FLOAT, [1], [0.0]),
+            helper.make_node("Gather", ["nothing", "index"], ["found"]),  # there is nothing at index 1
+            helper.make_node("ReduceSum", ["found"], ["zero"], keepdims=0),
+            helper.make_node("Add", [inner, "zero"], [out]),
+        ],
+    )  # fmt: skip
+
+
+def test_a_graph_that_fails_while_it_drives_stops_it_and_does_not_end_it(bundle: Path) -> None:
+    fail_above(bundle, 0.5)
+    with robot_bench(bundle) as bench:
+        bench.drives(2)
+        while (bench.sequence + 1) % SCENE.ticks:  # the next one asks the policy
+            bench.ask()
+        bench.refuses(Reason.BAD_POLICY, velocity=(0.8, 0.0))
+        bench.says("its graph failed")
+        bench.drives()
+        assert bench.processes.running[NAME].poll() is None
 
 
 @pytest.mark.parametrize("factor", [100.0, float("nan")])
@@ -163,9 +196,39 @@ def age(bundle: Path) -> None:
     edit(bundle, lambda model: setattr(model.opset_import[0], "version", 99))
 
 
+def tell_otherwise(bundle: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Changes what policy and controller say about themselves."""
+    for file in ("robot_0.onnx", "controller.onnx"):
+        model = onnx.load(bundle / file)
+        (entry,) = (entry for entry in model.metadata_props if entry.key == METADATA_KEY)
+        values = json.loads(entry.value)
+        change(values)
+        entry.value = json.dumps(values)
+        repin(bundle, file, model.SerializeToString())
+
+
+def reorder(bundle: Path) -> None:
+    def change(values: dict[str, Any]) -> None:
+        lidar, *others = values["observation"]
+        values["observation"], at = [*others, lidar], 0
+        for field in values["observation"]:
+            field["offset"], at = at, at + int(np.prod(field["shape"]))
+
+    tell_otherwise(bundle, change)
+
+
+def put_a_pipe(bundle: Path) -> None:
+    (bundle / "controller.onnx").unlink()
+    os.mkfifo(bundle / "controller.onnx")
+
+
 @pytest.mark.parametrize(
     ("break_it", "said"),
     [
+        (reorder, "its observation has the field Field(name='waypoint'"),
+        (lambda bundle: tell_otherwise(bundle, lambda values: values["actions"].reverse()), "its maneuvers are"),
+        (put_a_pipe, "it is no file"),
+        (lambda bundle: fail_above(bundle, -1.0), "its graph failed"),
         (flip_a_byte, "its bytes were changed"),
         (lambda bundle: (bundle / "robot_0.onnx").unlink(), "No such file"),
         (lambda bundle: (bundle / MANIFEST).unlink(), "can't read its manifest.json"),

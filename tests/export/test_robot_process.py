@@ -13,7 +13,7 @@ import pytest
 
 from export.stop_latch import stop_message
 from export.transport import open_session, publish_surely, publisher, sensors_key, stop_key
-from export.wire import Header, Mode, Reason, Wire, map_hash
+from export.wire import Header, Mode, Reason, StopWord, Wire, map_hash
 
 from .conftest import SCENE
 from .robot_bench import LAYOUT, ME, NAME, WIRE, Bench, robot_bench, some_sensors
@@ -101,6 +101,13 @@ def test_sensors_that_are_not_finite_stop_it_at_once(bench: Bench, field: str, v
     [
         {"lidar": np.full(SCENE.robot.lidar_rays, 4.1, np.float32)},
         {"lidar": np.full(SCENE.robot.lidar_rays, -0.1, np.float32)},
+        {"lidar": np.full(SCENE.robot.lidar_rays, 0.0, np.float32)},  # what many scanners say for: nothing seen
+        {"lidar": np.array([0.1] + [2.0] * (SCENE.robot.lidar_rays - 1), np.float32)},  # inside the robot itself
+        {"velocity": (2.0, 0.0)},
+        {"velocity": (0.0, -9.0)},
+        {"pose": (*some_sensors().pose[:2], 1e300)},
+        {"broadcasts": np.array([[2.0, 2.0, 1e300, 0.0, 2.0, 2.0, 0.0]])},
+        {"broadcasts": np.array([[2.0, 2.0, 0.0, 9.0, 2.0, 2.0, 0.0]])},
         {"pose": (-0.1, 0.5, 0.0)},
         {"goal": (1e300, 0.5)},
         {"goal": tuple(float(v) + 0.5 for v in np.argwhere(LAYOUT.blocked)[0][::-1])},
@@ -123,26 +130,56 @@ def test_an_emergency_stop_is_latched_until_it_is_released(bench: Bench) -> None
 
     bench.drives()
     before, pressed = len(bench.commands), time.monotonic()
-    say(NAME, stop_message(NAME, False))
+    say(NAME, stop_message(NAME, 12))
     stopped = bench.stops(Reason.EMERGENCY_STOP, after=before)
     print(f"stop {stopped - pressed:.4f} s after the emergency stop was sent")
     assert stopped - pressed < 0.1  # at once, not when the next sensors come
     for _ in range(3):
         bench.refuses(Reason.EMERGENCY_STOP)
-    say("all", stop_message("all", True)[:-1])  # cut short: no release
-    say(NAME, stop_message("robot_1", True))
+    say("all", stop_message("all", 12, release=True)[:-1])  # cut short: no release
+    say(NAME, stop_message("robot_1", 12, release=True))
+    say(NAME, stop_message(NAME, 13, release=True))  # of another stop
     time.sleep(0.05)
     bench.refuses(Reason.EMERGENCY_STOP)
-    say("all", stop_message("all", True))
+    say("all", stop_message("all", 12, release=True))
     time.sleep(0.05)
     bench.drives()
-    bench.refuses(Reason.EMERGENCY_STOP, stopped=True)  # by its base
-    (reply,) = bench.session.get(stop_key("all"), payload=stop_message("all", False), timeout=2.0)
-    assert json.loads(reply.ok.payload.to_bytes()) == {"robot": NAME, "part": "process", "stopped": True}
+    (reply,) = bench.session.get(stop_key("all"), payload=stop_message("all", 14), timeout=2.0)
+    said = {"robot": NAME, "part": "process", "stopped": True, "stops": ["000000000000000e"]}
+    assert json.loads(reply.ok.payload.to_bytes()) == said
+    (reply,) = bench.session.get(stop_key(NAME), timeout=2.0)  # nothing but a question
+    assert json.loads(reply.ok.payload.to_bytes()) == said
     bench.refuses(Reason.EMERGENCY_STOP)
-    say("all", stop_message("all", True))
+    say("all", stop_message("all", 14, release=True))
     time.sleep(0.05)
     bench.drives()
+
+
+def test_a_stop_of_its_base_is_its_own_stop(bench: Bench) -> None:
+    bench.drives()
+    bench.refuses(Reason.EMERGENCY_STOP, stop=StopWord(0, True))  # the base's own button: as long as it says so
+    bench.drives()
+    bench.refuses(Reason.EMERGENCY_STOP, stop=StopWord(12, True))
+    for _ in range(3):
+        bench.refuses(Reason.EMERGENCY_STOP)  # the base was restarted, and knows nothing any more
+    assert bench.commands[-1][1].stop == (12, True)  # but it is told
+    bench.refuses(Reason.EMERGENCY_STOP, stop=StopWord(13, False))
+    bench.wait(lambda: bench.state.get("emergency_stop") is True)
+    assert bench.state["stops_that_hold"] == ["000000000000000c"]
+    bench.ask(stop=StopWord(12, False))
+    bench.drives()
+    bench.wait(lambda: bench.state["emergency_stop"] is False)
+
+
+def test_a_stopped_robot_without_sensors_goes_on_saying_why_it_stopped(bench: Bench) -> None:
+    bench.drives()
+    before = len(bench.commands)
+    publish_surely(bench.session, stop_key(NAME), stop_message(NAME, 12))
+    bench.stops(Reason.EMERGENCY_STOP, after=before)
+    first = next(i for i, (_, c) in enumerate(bench.commands) if c.reason is Reason.EMERGENCY_STOP)
+    bench.wait(lambda: len(bench.commands) > first + 12)
+    assert {c.reason for _, c in bench.commands[first:]} == {Reason.EMERGENCY_STOP}
+    assert bench.said().count("stops: ") == 2  # before the first sensors, and this one
 
 
 @pytest.mark.parametrize("jump", [3600, -3600])

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from export.bundle import MANIFEST
+from export.onnx_bytes import check_onnx_bytes
 from export.onnx_export import finish_model
 from export.runtime import Action, OnnxController, OnnxPolicy
 from export.schema import METADATA_KEY
@@ -216,6 +218,17 @@ def test_external_data_is_refused(bundle: Path) -> None:
 
     with pytest.raises(InputError, match="weights in another file"):
         OnnxPolicy(rewrite(bundle / "robot_0.onnx", move_out))
+
+
+def test_a_field_that_only_some_readers_would_find_is_refused(bundle: Path) -> None:
+    data = (bundle / "robot_0.onnx").read_bytes()
+    foreign = onnx.OperatorSetIdProto(domain="com.microsoft", version=1).SerializeToString()
+    hidden = (8 << 3 | 2) | 1 << 32  # onnxruntime's reader cuts it to 32 bits, and finds operator sets
+    tag = bytes((hidden >> shift & 0x7F) | (0x80 if hidden >> shift + 7 else 0) for shift in range(0, 35, 7))
+    changed = data + tag + bytes([len(foreign)]) + foreign
+    onnxruntime.InferenceSession(changed)  # it does
+    with pytest.raises(InputError, match="no whole ONNX model"):
+        check_onnx_bytes(changed, "file")
 
 
 def too_new(model: onnx.ModelProto) -> None:

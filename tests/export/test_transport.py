@@ -50,15 +50,31 @@ def sockets() -> set[tuple[int, Any]]:
     return {(c.type, c.laddr) for c in found if c.status == psutil.CONN_LISTEN or c.type == socket.SOCK_DGRAM}
 
 
-def test_nothing_is_offered_but_the_endpoint_and_nothing_is_searched_for() -> None:
+def test_nothing_is_offered_but_the_endpoint_and_nothing_is_searched_for(tmp_path: Path) -> None:
     before, endpoint = sockets(), free_endpoint()
     with transport.open_session(listen=endpoint):
         opened = sockets() - before
         assert [(kind, address.ip, address.port) for kind, address in opened] == [
             (socket.SOCK_STREAM, "127.0.0.1", int(endpoint.rpartition(":")[2]))
         ]
-    with transport.open_session(connect=endpoint):
-        assert sockets() <= before | opened
+    file = tmp_path / "zenoh.json5"
+    file.write_text("{transport: {link: {tx: {lease: 5000}}}}")
+    for settings in (None, file):
+        with transport.open_session(connect=endpoint, settings=settings):
+            assert sockets() <= before | opened
+
+
+def test_a_message_that_is_too_large_does_not_arrive_and_the_next_one_does() -> None:
+    endpoint, got = free_endpoint(), list[int]()
+    with transport.open_session(listen=endpoint) as there, transport.open_session(connect=endpoint) as here:
+        subscriber = transport.subscribe(there, transport.sensors_key("robot_0"), lambda data: got.append(len(data)))
+        publish = transport.publisher(here, transport.sensors_key("robot_0")).put
+        for size in (1000, 100_000, 10_000_000, 2000):
+            for _ in range(10):
+                publish(bytes(size))
+                time.sleep(0.02)
+        subscriber.undeclare()
+    assert set(got) == {1000, 2000}
 
 
 CERTIFICATES = """

@@ -14,6 +14,7 @@ from export.wire import (
     Reason,
     Sensors,
     Stop,
+    StopWord,
     Wire,
     WireError,
     address,
@@ -28,8 +29,11 @@ HEADER = 56
 u64 = st.integers(0, 2**64 - 1)
 headers = st.builds(Header, u64, u64, st.integers(-(2**63), 2**63 - 1))
 any_float = st.floats(width=64)
+words = st.builds(StopWord, u64, st.booleans())
 finite = st.floats(allow_nan=False, allow_infinity=False)
-COMMAND = Command(Header(9, 8, 7), Header(1, 2, 3), 0.5, -0.25, (1.5, 2.5), Mode.DRIVE, Reason.NONE, 3)
+COMMAND = Command(
+    Header(9, 8, 7), Header(1, 2, 3), 0.5, -0.25, (1.5, 2.5), Mode.DRIVE, Reason.NONE, 3, StopWord(11, True)
+)
 
 
 @st.composite
@@ -39,7 +43,7 @@ def sensors(draw: st.DrawFn) -> Sensors:
     lidar = draw(st.lists(st.floats(width=32), min_size=WIRE.rays, max_size=WIRE.rays))
     return Sensors(
         draw(headers), draw(u64), draw(st.tuples(*[any_float] * 3)), draw(st.tuples(*[any_float] * 2)),
-        draw(st.tuples(*[any_float] * 2)), draw(st.booleans()), draw(st.booleans()),
+        draw(st.tuples(*[any_float] * 2)), draw(st.booleans()), draw(words),
         np.array(lidar, np.float32), np.array(rows, np.float64).reshape(-1, 7),
     )  # fmt: skip
 
@@ -59,29 +63,32 @@ def test_sensors_are_read_as_they_were_written(sensed: Sensors) -> None:
     assert WIRE.pack_sensors(ME, read) == data
 
 
-@given(headers, headers, finite, finite, finite, st.sampled_from(Mode), st.sampled_from(Reason))
-def test_commands_are_read_as_they_were_written(header, answers, v, w, x, mode, reason) -> None:
-    command = Command(header, answers, v, w, (x, -x), mode, reason, 7)
+@given(headers, headers, finite, finite, finite, st.sampled_from(Mode), st.sampled_from(Reason), words)
+def test_commands_are_read_as_they_were_written(header, answers, v, w, x, mode, reason, word) -> None:
+    command = Command(header, answers, v, w, (x, -x), mode, reason, 7, word)
     assert WIRE.read_command(WIRE.pack_command(ME, command), ME) == command
 
 
-@given(headers, st.booleans())
-def test_stops_are_read_as_they_were_written(header: Header, release: bool) -> None:
-    stop = Stop(header, release)
+@given(headers, st.integers(1, 2**64 - 1), st.booleans())
+def test_stops_are_read_as_they_were_written(header: Header, number: int, release: bool) -> None:
+    stop = Stop(header, number, release)
     assert read_stop(pack_stop(ME, stop), (address("all"), ME)) == stop
 
 
 def test_the_layout_is_the_documented_one() -> None:
     """Byte by byte, so that another language can be sure of it."""
     data = WIRE.pack_command(ME, COMMAND)
-    assert len(data) == 120
+    assert len(data) == 128
     magic, _, length, version, kind, schema, robot, session, sequence, stamp = struct.unpack("<4sIIHHQQQQq", data[:56])
-    assert (magic, length, version, kind) == (b"FLMX", 120, 1, 2)
+    assert (magic, length, version, kind) == (b"FLMX", 128, 1, 2)
     assert (schema, robot, session, sequence, stamp) == (WIRE.schema, ME, 9, 8, 7)
-    assert struct.unpack("<QQq4dBBH4x", data[56:]) == (1, 2, 3, 0.5, -0.25, 1.5, 2.5, 1, 0, 3)
-    sensed = WIRE.pack_sensors(ME, some_sensors(carrying=True, stopped=True))
-    assert len(sensed) == 56 + 72 + 4 * 24 + 8 * 7 * 8 == 672
-    assert sensed[56 + 64 : 56 + 66] == b"\x03\x00"  # flags, number of broadcasts
+    assert struct.unpack("<QQqQ4dBBHB3x", data[56:]) == (1, 2, 3, 11, 0.5, -0.25, 1.5, 2.5, 1, 0, 3, 2)
+    sensed = WIRE.pack_sensors(ME, some_sensors(carrying=True, stop=StopWord(11, True)))
+    assert len(sensed) == 56 + 80 + 4 * 24 + 8 * 7 * 8 == 680
+    assert sensed[56 + 8 : 56 + 16] == struct.pack("<Q", 11)
+    assert sensed[56 + 72 : 56 + 74] == b"\x03\x00"  # flags, number of broadcasts
+    stop = pack_stop(ME, Stop(Header(9, 8, 7), 11, True))
+    assert struct.unpack("<QB7x", stop[56:]) == (11, 1)
 
 
 def changed(at: int, new: bytes) -> bytes:
@@ -101,8 +108,8 @@ def changed(at: int, new: bytes) -> bytes:
         (changed(14, struct.pack("<H", 3)), "kind"),
         (changed(16, b"12345678"), "schema"),
         (changed(24, b"12345678"), "robot"),
-        (changed(HEADER + 64, b"\x04"), "content"),  # a flag that nobody knows
-        (changed(HEADER + 65, bytes([WIRE.slots + 1])), "content"),  # more broadcasts than fit
+        (changed(HEADER + 72, b"\x04"), "content"),  # a flag that nobody knows
+        (changed(HEADER + 73, bytes([WIRE.slots + 1])), "content"),  # more broadcasts than fit
         (WIRE.pack_sensors(ME, some_sensors())[:60] + b"\xff" + WIRE.pack_sensors(ME, some_sensors())[61:], "checksum"),
     ],
 )
@@ -144,7 +151,7 @@ def test_any_bytes_are_refused_and_nothing_else_happens(data: bytes, with_header
         assert len(data) == WIRE.sensors_size  # by chance a whole body
 
 
-@given(st.integers(0, 672 * 8 - 1))
+@given(st.integers(0, 680 * 8 - 1))
 def test_a_single_flipped_bit_never_passes(bit: int) -> None:
     data = bytearray(WIRE.pack_sensors(ME, some_sensors()))
     data[bit // 8] ^= 1 << bit % 8
