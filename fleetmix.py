@@ -9,7 +9,7 @@ from sim.errors import InputError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line; a user's mistake is one line and exit code 2."""
+    """Runs the command line; a user's mistake is one line and exit code 2, an interrupt one line and exit code 130."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments and arguments[0] in COMMANDS:
@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         print(f"fleetmix: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("fleetmix: interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import io
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,11 @@ from sim.errors import InputError
 
 
 def parse(
-    commands: Sequence[Callable[..., None]], description: str, settings: object, arguments: Sequence[str]
+    commands: Sequence[Callable[..., None]],
+    description: str,
+    settings: object,
+    arguments: Sequence[str],
+    elsewhere: Sequence[str] = (),
 ) -> functools.partial[None]:
     """The command that was asked for, with its arguments.
 
@@ -22,6 +27,7 @@ def parse(
         description: what the program is for.
         settings: defaults of the parameter `settings` of any command.
         arguments: without the program's name.
+        elsewhere: subcommands that are run by others, for the error that lists all.
 
     Raises:
         InputError: an argument is not valid; what tyro prints in a frame becomes one line.
@@ -36,9 +42,26 @@ def parse(
     except SystemExit as stop:
         if not stop.code:
             raise
-        lines = [line.strip("│╰╯─ ") for line in said.getvalue().splitlines() if not line.startswith("╭")]
-        raise InputError(" ".join(line for line in lines if line)) from None
+        raise InputError(_plain(said.getvalue(), elsewhere)) from None
     return chosen
+
+
+def _plain(said: str, elsewhere: Sequence[str]) -> str:
+    """What tyro says in one sentence, without its frames and the names of its own that it lets slip."""
+    lines = [line.strip("│╰╯─ ") for line in said.splitlines() if not line.startswith("╭")]
+    said = " ".join(line for line in lines if line.strip("-"))
+    said = re.sub(r"^(Value|Parsing) error (?=Error)", "", said)  # the title, where there is no frame
+    said, _, help_of = said.partition(" For full helptext, ")
+    said = re.sub(r"^Error parsing __tyro\S*: ", "", said)
+    said = re.sub(r"{None}\||\|{None}", "", said)
+    said = re.sub(
+        r"^Error parsing (--\S+): no type matching (.+?) could be instantiated from \['(.*?)'\].*",
+        r"\1 is '\3'; valid is \2",
+        said,
+    )
+    said = re.sub(r"'None', |, 'None'(?=\))", "", said)
+    said = said.replace(" Available subcommands: ", f"; valid are {', '.join(elsewhere)}, ")
+    return f"{said.rstrip('.')}; see {help_of.removeprefix('see ').removeprefix('run ')}" if help_of else said
 
 
 def _deferred(command: Callable[..., None], settings: object) -> Callable[..., functools.partial[None]]:

@@ -25,7 +25,7 @@ from policies.agent import AgentKind
 from policies.config import TrainConfig
 from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns
 from policies.figures import ReturnRow, Row, as_json, as_table, make_row
-from policies.files import write_atomically
+from policies.files import require_folder, write_atomically
 from policies.rollout import RolloutError
 from policies.run_folder import EVALUATION, load_agent, load_run
 from policies.train import train as train_fleet
@@ -77,8 +77,10 @@ class Measure:
     """File for the rows as JSON."""
 
     def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise InputError(f"episodes is {self.episodes}; valid is a whole number from 1 up")
+        require(self.episodes >= 1, "episodes", self.episodes, "a whole number from 1 up")
+        require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
+        if self.json is not None:  # better found out before everything is measured than afterwards
+            require_folder(self.json)
 
 
 Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
@@ -96,6 +98,8 @@ def train(settings: Settings, short: Shorts, run: Path | None = None, resume: bo
         resume: go on with the run in that folder.
     """
     config = short.resolve(settings)
+    if config.env and (short.scene, short.robots) != (None, None):
+        raise InputError("scene and robots belong to the warehouse; valid with --env is to leave them out")
     result = train_fleet(config, run or _default_run(config), resume)
     _say(f"{result.steps:,} env steps in {result.seconds / 60:.1f} min; run folder: {result.run}")
     if result.interrupted:
@@ -228,9 +232,9 @@ def _parse(arguments: Sequence[str]) -> functools.partial[None]:
     """The command that was asked for, with its arguments; a run that goes on begins with the settings in its folder."""
     commands = (train, evaluate, export, verify, drive, fleet, sign, scenes, demo)
     description = f"{DESCRIPTION}\n\n{ON_ROBOT}"
-    command = parse(commands, description, TrainConfig(), arguments)
+    command = parse(commands, description, TrainConfig(), arguments, tuple(COMMANDS))
     if command.keywords.get("resume") and command.keywords["run"] is not None:
-        command = parse(commands, description, load_run(command.keywords["run"]).config, arguments)
+        command = parse(commands, description, load_run(command.keywords["run"]).config, arguments, tuple(COMMANDS))
     return command
 
 

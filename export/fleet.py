@@ -124,11 +124,12 @@ class Fleet:
         self._wait()
         self._move()
 
-    def run_episode(self, seed: int) -> Episode:
-        """One episode of the scene's length."""
+    def run_episode(self, seed: int, look: Callable[[], None] = lambda: None) -> Episode:
+        """One episode of the scene's length; `look` is called before each decision and may raise."""
         self.begin(seed)
         meter = EpisodeMeter(self.scene)
         for _ in range(self.scene.decisions):
+            look()
             self.decide()
             meter.add(self.hall.infos())
         return meter.episode()

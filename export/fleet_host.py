@@ -1,6 +1,6 @@
 """`fleetmix fleet`: a simulated warehouse that runs on and on, for robots' processes that come and go."""
 
-import signal
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from export.bundle import read_manifest
 from export.drive import OnnxFleet
 from export.fleet import Fleet
 from policies.figures import EpisodeMeter
+from policies.interrupt import Interrupt
 from sim.errors import require
 from sim.layout import Layout
 from sim.scene import DriveModel, SceneConfig, open_scene
@@ -43,7 +44,9 @@ class Host:
     """Wait for every answer, as fast as they come, in place of real time; robots need --lock-step too."""
 
     def __post_init__(self) -> None:
-        require(self.minutes is None or self.minutes > 0, "minutes", self.minutes, "a time above 0")
+        valid = self.minutes is None or 0 < self.minutes < math.inf
+        require(valid, "minutes", self.minutes, "a finite time above 0")
+        require(self.seed >= 0, "seed", self.seed, "a whole number from 0 up")
 
     def resolve(self) -> tuple[SceneConfig, Layout]:
         """The scene and the map.
@@ -65,15 +68,8 @@ def host_fleet(host: Host, say: Callable[[str], None]) -> None:
         InputError: the settings are not valid, or the endpoint is taken.
     """
     scene, layout = host.resolve()
-    ended = False
-
-    def end(*_: object) -> None:
-        nonlocal ended
-        ended = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
     with (
+        Interrupt() as interrupt,
         transport.open_session(listen=host.listen, settings=host.zenoh) as session,
         Fleet(scene, layout, session, timed=not host.lock_step) as fleet,
     ):
@@ -82,7 +78,7 @@ def host_fleet(host: Host, say: Callable[[str], None]) -> None:
         meter = EpisodeMeter(scene)
         decisions, next_report = 0, time.monotonic() + _REPORT
         length = None if host.minutes is None else host.minutes * 60 / scene.decision_period
-        while not ended and (length is None or decisions < length):
+        while not interrupt.requested and (length is None or decisions < length):
             fleet.decide()
             meter.add(fleet.hall.infos())
             decisions += 1

@@ -77,7 +77,7 @@ class Pilot:
             RefusedError: the sensors, the policy's values or the command are not valid.
         """
         if sensors.map != self._map:
-            raise RefusedError(Reason.OTHER_MAP, "the base uses another map")
+            raise RefusedError(Reason.OTHER_MAP, "the base uses another map: start one of the two with the other's")
         require_valid(sensors, self._robot, self._layout)
         if fresh:
             self._policy.reset()

@@ -7,6 +7,7 @@ from export import transport
 from export.fleet import Fleet
 from export.robot_processes import RobotProcesses, free_endpoint
 from policies.figures import Episode
+from policies.interrupt import Interrupt
 from sim.layout import Layout
 from sim.scene import SceneConfig
 
@@ -28,19 +29,22 @@ def drive_processes(
         lock_step: wait for every answer, as fast as they come; otherwise in real time.
 
     Raises:
-        InputError: a process refuses its bundle, or does not connect.
+        InputError: a process refuses its bundle, does not connect, or ends.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; nothing is left running.
     """
     endpoint = free_endpoint()
     options = [*(["--lock-step"] if lock_step else []), *(["--scene", other_map] if other_map else [])]
     names = [f"robot_{i}" for i in range(scene.robots)]
     with (
+        Interrupt() as interrupt,
         transport.open_session(listen=endpoint) as session,
         Fleet(scene, layout, session, timed=not lock_step) as fleet,
         RobotProcesses(bundle, names, endpoint, *options) as processes,
     ):
-        fleet.wait_for_robots(_CONNECT_TIMEOUT, processes.require_running)
-        played = []
-        for seed in seeds:
-            played.append(fleet.run_episode(seed))
+
+        def look() -> None:
+            interrupt.check()
             processes.require_running()
-        return played
+
+        fleet.wait_for_robots(_CONNECT_TIMEOUT, look)
+        return [fleet.run_episode(seed, look) for seed in seeds]

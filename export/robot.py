@@ -54,6 +54,8 @@ class Brain:
     controller: OnnxController
     scene: SceneConfig
     layout: Layout
+    robots: tuple[str, ...]
+    """Those that the bundle names."""
 
 
 def open_brain(settings: RobotSettings) -> Brain:
@@ -80,7 +82,7 @@ def open_brain(settings: RobotSettings) -> Brain:
     layout = (
         parse_layout(policy.metadata.layout, scene.layout) if settings.scene is None else load_layout(settings.scene)
     )
-    return Brain(policy, controller, scene, layout)
+    return Brain(policy, controller, scene, layout, tuple(manifest.robots))
 
 
 def _require_own_order(policy: OnnxPolicy, scene: SceneConfig, bundle: Path) -> None:
@@ -125,6 +127,8 @@ def run_robot(settings: RobotSettings) -> None:
         state = session.declare_publisher(transport.state_key(name))
         stack.callback(StateReport(name, loop, inbox, latch, gate, log, state.put).close)
         about = brain.policy.metadata
+        if name not in brain.robots:
+            log.say(f"{name} is none of the bundle's robots, {', '.join(brain.robots)}; it runs the network they share")
         log.say(
             f"{about.algorithm}, {about.training_steps:,} training steps, seed {about.seed}; "
             f"schema {wire.schema:016x}, map {map_hash(brain.layout.text()):016x}; to {settings.connect}"

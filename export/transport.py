@@ -4,6 +4,7 @@ Nothing that keeps a robot safe depends on the transport: it may lose, double, d
 """
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,9 @@ def open_session(listen: str | None = None, connect: str | None = None, settings
     for key, value in _DEFAULTS.items():
         if config.get_json(key) == untouched.get_json(key):
             config.insert_json5(key, json.dumps(value))
+    for endpoint in (listen, connect):
+        if endpoint is not None:
+            _require_endpoint(endpoint)
     try:
         if listen is not None:
             config.insert_json5("listen/endpoints", json.dumps([listen]))
@@ -92,7 +96,8 @@ def open_session(listen: str | None = None, connect: str | None = None, settings
         return zenoh.open(config)
     except zenoh.ZError as error:
         where = " and ".join(str(x) for x in (listen, connect, settings) if x is not None)
-        raise InputError(f"endpoint {where}: {_short(error)}; valid is such as {DEFAULT_ENDPOINT}") from error
+        valid = "a port that is free" if "in use" in str(error) else f"such as {DEFAULT_ENDPOINT}"
+        raise InputError(f"endpoint {where}: {_short(error)}; valid is {valid}") from error
 
 
 def _read_config(settings: Path | None) -> zenoh.Config:
@@ -104,8 +109,15 @@ def _read_config(settings: Path | None) -> zenoh.Config:
         raise InputError(f"Zenoh settings {str(settings)!r}: {_short(error)}") from error
 
 
+def _require_endpoint(endpoint: str) -> None:
+    """Finds early what Zenoh would try to reach for ever: a port that can't be."""
+    form = re.fullmatch(r"[a-z_-]+/(?:.*:)?(\d+)(?:[?#].*)?|(?:unix|vsock|serial|pipe)[a-z_-]*/.+", endpoint, re.ASCII)
+    if form is None or int((form[1] or "0")[:9]) >= 2**16:
+        raise InputError(f"endpoint {endpoint!r} is none; valid is such as {DEFAULT_ENDPOINT}, with a port below 65536")
+
+
 def _short(error: zenoh.ZError) -> str:
-    return " ".join(str(error).split(" at /")[0].split())
+    return " ".join(str(error).split(" at /")[0].split()).lstrip("[")
 
 
 def publisher(session: zenoh.Session, key: str) -> zenoh.Publisher:

@@ -30,6 +30,23 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def require_folder(path: Path) -> None:
+    """A file must have a folder to be written into.
+
+    Raises:
+        InputError: there is none, it can't be written into, or the file is a folder itself.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise InputError(f"file {str(path)!r} is a folder; valid is a file's name")
+    if not folder.is_dir():
+        raise InputError(
+            f"file {str(path)!r} would be in {str(folder)!r}, which is no folder; valid is one that exists"
+        )
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"file {str(path)!r} can't be written: its folder is read-only; valid is another folder")
+
+
 def _sync_folder(folder: Path) -> None:
     """Makes a rename itself survive a pulled plug."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -8,6 +8,7 @@
 """
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from policies.files import write_atomically
 from sim.errors import InputError
 
 CONFIG, LAYOUT, EVALUATION = "config.yaml", "layout.map", "evaluation.json"
+LAYOUT_HASH = "layout_sha256"
+"""What the settings in the folder tell of the map beside them."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class Run:
         """The folder of its checkpoints."""
         return self.path / "checkpoints"
 
+    @property
+    def saved(self) -> bool:
+        """Whether there is any checkpoint, whole or not."""
+        return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
+
     def write(self) -> None:
         """Makes the folder, or brings its settings up to date; raises InputError when it can't be written."""
         try:
@@ -47,7 +55,8 @@ class Run:
             raise InputError(f"can't make the run folder {str(self.path)!r}: {error.strerror}") from error
         if self.source.scene is not None:
             write_atomically(self.path / LAYOUT, self.source.layout.encode())
-        text = yaml.safe_dump(dataclasses.asdict(self.config), sort_keys=False)
+        pinned = {} if self.source.scene is None else {LAYOUT_HASH: _hash(self.source.layout)}
+        text = yaml.safe_dump({**dataclasses.asdict(self.config), **pinned}, sort_keys=False)
         write_atomically(self.path / CONFIG, text.encode())
 
 
@@ -71,7 +80,8 @@ def load_run(path: Path) -> Run:
         InputError: the folder is missing, half-written, or its settings are not valid.
     """
     if not path.is_dir():
-        raise InputError(f"run folder {str(path)!r} does not exist; valid is a folder that `fleetmix train` made")
+        found = "is a file" if path.exists() else "does not exist"
+        raise InputError(f"run folder {str(path)!r} {found}; valid is a folder that `fleetmix train` made")
     try:
         values = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -85,6 +95,7 @@ def load_run(path: Path) -> Run:
         ) from error
     if not isinstance(values, dict):
         raise InputError(f"{str(path / CONFIG)!r} holds no settings; restore it from a copy")
+    pinned = values.pop(LAYOUT_HASH, None)
     config = config_from_dict(values, str(path / CONFIG))
     if config.env:
         return Run(path, config, EnvSource(factory=config.env))
@@ -92,9 +103,15 @@ def load_run(path: Path) -> Run:
         layout = (path / LAYOUT).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{str(path / LAYOUT)!r} can't be read: {error.strerror}; restore it from a copy") from error
+    if pinned not in (None, _hash(layout)):
+        raise InputError(f"{str(path / LAYOUT)!r} is not the map that this run began with; restore it from a copy")
     run = Run(path, config, EnvSource(config.scene, layout))
     run.source.parsed_layout()  # a damaged map is better found here than in a worker
     return run
+
+
+def _hash(layout: str) -> str:
+    return hashlib.sha256(layout.encode()).hexdigest()
 
 
 def resume_run(path: Path, config: TrainConfig) -> Run:

@@ -1,19 +1,16 @@
 """The front door of training: checks what can be checked first, then opens everything that must be closed again."""
 
 import ctypes
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import torch
 
 from policies.checkpoint import CheckpointInfo, load_checkpoint
 from policies.config import TrainConfig
 from policies.evaluate import solo_throughput
+from policies.interrupt import Interrupt
 from policies.loop import TrainingLoop, TrainResult
 from policies.rollout import RolloutSetup, open_rollout
 from policies.run_folder import new_run, resume_run
@@ -36,7 +33,8 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
         config: the settings.
         run: the run folder, made if it is not there.
         resume: go on with the run that is there; environment, algorithm and agent network must be its own. The
-            environments start new episodes, and the replay is filled anew up to the warmup before learning goes on.
+            environments start new episodes, and the replay is filled anew up to the warmup before learning goes on. A
+            run that ended before it saved anything begins anew.
 
     Raises:
         InputError: a setting, the environment or the run folder is not valid, the disk is full, or training diverged.
@@ -44,7 +42,7 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
     """
     started = time.monotonic()
     opened = resume_run(run, config) if resume else new_run(run, config)
-    checkpoint = load_checkpoint(opened.checkpoints, "newest") if resume else None
+    checkpoint = load_checkpoint(opened.checkpoints, "newest") if resume and opened.saved else None
     if checkpoint is not None:
         _require_rest(config, checkpoint.info, run)
     setup = RolloutSetup(opened.source, config.agent, config.rollout.envs, config.rollout.sequence, config.seed)
@@ -52,7 +50,7 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
     torch.set_num_threads(1)
     _keep_freed_memory()
     try:
-        with _Interrupt() as interrupt:
+        with Interrupt(_saving) as interrupt:
             rollout = open_rollout(setup, config.rollout.worker)
             try:
                 opened.write()
@@ -64,6 +62,10 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
                 rollout.close()
     finally:
         torch.set_num_threads(threads)
+
+
+def _saving() -> None:
+    print("\nsaving, which may take some seconds; a second Ctrl-C ends at once and saves nothing", file=sys.stderr)
 
 
 def _keep_freed_memory() -> None:
@@ -83,25 +85,3 @@ def _require_rest(config: TrainConfig, info: CheckpointInfo, run: Path) -> None:
     if not config.steps and info.seconds >= config.minutes * 60:
         had = info.seconds / 60
         raise InputError(f"minutes is {config.minutes:g}, but run {str(run)!r} already had {had:.2f}; valid is more")
-
-
-class _Interrupt:
-    """Turns the first SIGINT or SIGTERM into a request, so that no update or file is cut in two."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> "_Interrupt":
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True

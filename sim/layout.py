@@ -9,6 +9,7 @@ at its outer corner.
 
 import heapq
 import math
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,8 @@ from sim.errors import InputError
 
 LAYOUTS = Path(__file__).parent / "layouts"
 RACK, FLOOR, STATION = "#@TOW", ".G", "S"
+MOST_CELLS = 250_000
+"""Cells of a map: 500 x 500 m."""
 HEADER = ("type", "height", "width", "robots")
 # A waypoint nearer than this [m] gives way to the one after it: robots round corners instead of stopping at them.
 WAYPOINT_REACH = 0.6
@@ -193,6 +196,8 @@ def _split_header(lines: list[str], name: str) -> tuple[dict[str, str], list[str
     start = lines.index("map")
     for number, line in enumerate(lines[:start], 1):
         key, _, value = line.partition(" ")
+        if key in header:
+            raise InputError(f"layout {name}: header line {number} says {key} once more; valid is to say it once")
         if key not in HEADER:
             raise InputError(f"layout {name}: header line {number} is {line!r}; valid are {', '.join(HEADER)}")
         header[key] = value.strip()
@@ -208,8 +213,11 @@ def parse_layout(text: str, name: str) -> Layout:
         InputError: rows of unequal length, an unknown character, a wrong header, no station, no pick cell, or an
             unreachable cell.
     """
-    header, rows = _split_header([line.rstrip() for line in text.rstrip().lstrip("\r\n").splitlines()], name)
-    if not rows:
+    lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff").rstrip().lstrip("\r\n"))
+    header, rows = _split_header([line.rstrip(" \t") for line in lines], name)
+    if sum(map(len, rows)) > MOST_CELLS:
+        raise InputError(f"layout {name}: it has {sum(map(len, rows))} cells; valid are at most {MOST_CELLS}")
+    if not any(rows):
         raise InputError(f"layout {name}: the map is empty; valid are lines of '#', '.' and 'S'")
     for number, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
@@ -227,8 +235,10 @@ def parse_layout(text: str, name: str) -> Layout:
         if key in header and header[key] != str(size):
             raise InputError(f"layout {name}: its header says {key} {header[key]!r}, but its map has {size}")
     robots = header.get("robots", "4")
-    if not robots.isdecimal() or int(robots) < 1:
-        raise InputError(f"layout {name}: its header says robots {robots!r}; valid is a whole number from 1 up")
+    if not re.fullmatch("0*[1-9][0-9]{0,4}", robots, re.ASCII):
+        raise InputError(
+            f"layout {name}: its header says robots {robots[:20]!r}; valid is a whole number from 1 to 99999"
+        )
     cells = np.array([list(row) for row in rows[::-1]])
     stations = tuple(int(cell) for cell in np.flatnonzero(np.isin(cells, list(STATION))))
     return Layout(name, np.isin(cells, list(RACK)), stations, int(robots))

@@ -64,11 +64,13 @@ class RobotConfig:
 
     def __post_init__(self) -> None:
         margin, rays = self.safety_margin, self.lidar_rays
-        _require_positive("robot", self, *(f.name for f in fields(self) if f.name != "safety_margin"))
+        counts = ("lidar_rays", "neighbours")
+        _require_positive("robot", self, *(f.name for f in fields(self) if f.name not in ("safety_margin", *counts)))
         require(self.radius < 0.5, "robot.radius", self.radius, "below 0.5 m, so that it fits into a 1 m aisle")
         require(_is_number(margin) and 0 <= margin < 0.2, "robot.safety_margin", margin, "at least 0 and below 0.2 m")
-        require(_is_count(rays) and rays >= 8, "robot.lidar_rays", rays, "a whole number from 8 up")
-        require(_is_count(self.neighbours), "robot.neighbours", self.neighbours, "a whole number from 1 up")
+        require(_is_count(rays) and 8 <= rays <= 1440, "robot.lidar_rays", rays, "a whole number from 8 to 1440")
+        near = self.neighbours
+        require(_is_count(near) and near <= 64, "robot.neighbours", near, "a whole number from 1 to 64")
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class SceneConfig:
     """One warehouse scene: its layout, its fleet, its clock and its physics."""
 
     layout: str = "small"
-    """Name of a shipped layout, or the path of a .map file."""
+    """Name of a shipped layout, or the path of a map file."""
     robots: int = 4
     """Number of robots."""
     drive: DriveModel = "velocity"
@@ -128,10 +130,10 @@ class SceneConfig:
             f"a multiple of the control period, {self.control_period} s",
         )
         require(
-            self.time_limit >= self.decision_period,
+            self.decision_period <= self.time_limit <= 86_400,
             "scene.time_limit",
             self.time_limit,
-            f"at least one decision, {self.decision_period} s",
+            f"at least one decision, {self.decision_period} s, and at most a day, 86400 s",
         )
 
     @property

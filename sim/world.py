@@ -4,10 +4,14 @@ Bullet is told as little as possible as seldom as possible: a call costs about 1
 small fleet only 2 to 3 us.
 """
 
+import importlib
 import math
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from sim import urdf
@@ -16,6 +20,22 @@ from sim.scene import SceneConfig
 from sim.stage import Stage
 
 TOUCH_DISTANCE = 0.001  # [m]
+
+
+def _import_quietly() -> ModuleType:
+    """PyBullet, without the line that it writes to stderr whenever it is imported."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        return importlib.import_module("pybullet")
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+pybullet = _import_quietly()
 
 
 class World:

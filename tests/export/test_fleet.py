@@ -143,6 +143,22 @@ def test_a_second_process_for_a_robot_is_not_obeyed(mlp_bundle: Path) -> None:
         assert fleet.bases[0].present
 
 
+@pytest.mark.slow
+def test_ctrl_c_ends_a_drive_with_processes_and_leaves_none_behind(mlp_bundle: Path) -> None:
+    arguments = [sys.executable, "-m", "fleetmix", "drive", str(mlp_bundle), "--processes", "--episodes", "1000"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        end = time.monotonic() + 30
+        while len(robots := psutil.Process(process.pid).children(recursive=True)) < SCENE.robots:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        time.sleep(2.0)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=20)[0]
+    assert process.returncode == 130
+    assert said == "fleetmix: interrupted\n"
+    assert not any(robot.is_running() for robot in robots)
+
+
 def emergency_stop(fleet: Fleet, endpoint: str, *arguments: str) -> str:
     """Runs the command while the fleet goes on; returns what it printed."""
     command = [sys.executable, "-m", "fleetmix", "stop", "--connect", endpoint, *arguments]

@@ -16,7 +16,9 @@ from sim.errors import InputError
 openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
 
-@pytest.mark.parametrize("endpoint", ["", "tcp", "nonsense", "tcp/127.0.0.1:x", "tcp/256.0.0.1:1"])
+@pytest.mark.parametrize(
+    "endpoint", ["", "tcp", "nonsense", "tcp/127.0.0.1:x", "tcp/256.0.0.1:1", "tcp/127.0.0.1:65536"]
+)
 def test_an_endpoint_that_is_none_is_named(endpoint: str) -> None:
     with pytest.raises(InputError, match=r"valid is such as tcp/127\.0\.0\.1:7447") as error:
         transport.open_session(listen=endpoint)

@@ -188,7 +188,7 @@ def test_movingai_header_and_characters() -> None:
 
 
 def test_windows_line_ends_and_blank_lines_around_a_map() -> None:
-    layout = parse_layout("\r\n#.\r\nS.\r\n\r\n", "windows")
+    layout = parse_layout("\ufeff\r\n#.\r\nS.\r\n\r\n", "windows")
     assert layout.text() == "type warehouse\nheight 2\nwidth 2\nrobots 4\nmap\n#.\nS.\n"
 
 
@@ -212,6 +212,11 @@ def test_windows_line_ends_and_blank_lines_around_a_map() -> None:
         ("height\nmap\n#..\nS..", "layout bad: its header says height '', but its map has 2"),
         ("robots 0\nmap\n#..\nS..", "layout bad: its header says robots '0'; valid is a whole number"),
         ("robots two\nmap\n#..\nS..", "layout bad: its header says robots 'two'"),
+        ("robots \u0663\nmap\n#..\nS..", "layout bad: its header says robots '\u0663'"),
+        (f"robots {'9' * 5000}\nmap\n#..\nS..", "layout bad: its header says robots '99999999999999999999'; valid is"),
+        ("robots 2\nrobots 3\nmap\n#..\nS..", "layout bad: header line 2 says robots once more"),
+        ("#.\f.\nS...", "layout bad: map line 1, column 3 is '\\x0c'"),
+        ("#.S\n" + ("." * 1000 + "\n") * 250, "layout bad: it has 250003 cells; valid are at most 250000"),
         ("type x\nrobot 3\nmap\n#..\nS..", "layout bad: header line 2 is 'robot 3'; valid are type, height, width"),
     ],
 )

@@ -57,7 +57,17 @@ def test_clock_counts_whole_periods() -> None:
         ({"robot": {"radius": 0.5}}, "run.yaml, robot: robot.radius is 0.5; valid is below 0.5 m"),
         ({"robot": {"radius": -0.1}}, "run.yaml, robot: robot.radius is -0.1; valid is a finite number above 0"),
         ({"robot": {"mass": None}}, "run.yaml, robot: robot.mass is None; valid is a finite number above 0"),
-        ({"robot": {"lidar_rays": 7}}, "run.yaml, robot: robot.lidar_rays is 7; valid is a whole number from 8 up"),
+        (
+            {"robot": {"lidar_rays": 7}},
+            "run.yaml, robot: robot.lidar_rays is 7; valid is a whole number from 8 to 1440",
+        ),
+        ({"robot": {"lidar_rays": 10**8}}, "run.yaml, robot: robot.lidar_rays is 100000000; valid is"),
+        ({"robot": {"lidar_rays": 0}}, "run.yaml, robot: robot.lidar_rays is 0; valid is a whole number from 8"),
+        (
+            {"robot": {"neighbours": 65}},
+            "run.yaml, robot: robot.neighbours is 65; valid is a whole number from 1 to 64",
+        ),
+        ({"time_limit": 1e9}, "run.yaml: scene.time_limit is 1000000000.0; valid is at least one decision"),
         ({"robot": {"lidar_rays": 24.5}}, "run.yaml, robot: robot.lidar_rays is 24.5"),
         ({"robot": {"neighbours": 1.5}}, "run.yaml, robot: robot.neighbours is 1.5; valid is a whole number"),
         ({"robot": {"safety_margin": -1}}, "run.yaml, robot: robot.safety_margin is -1; valid is at least 0"),

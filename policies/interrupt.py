@@ -1,0 +1,42 @@
+"""Ctrl-C and SIGTERM as a request, so that nothing is cut in two."""
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupt:
+    """Turns the first SIGINT or SIGTERM into a request; a second one raises KeyboardInterrupt.
+
+    Args:
+        noted: called at the first one.
+    """
+
+    def __init__(self, noted: Callable[[], object] = lambda: None) -> None:
+        self.requested = False
+        self._noted = noted
+        self._previous: dict[int, Any] = {}
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt if there was one: called where that does no harm."""
+        if self.requested:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        self._noted()
