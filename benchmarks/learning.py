@@ -5,7 +5,7 @@ trained again, so a stopped benchmark goes on where it was, and other numbers of
 interval is that of the mean over the training seeds. Besides the greedy policy in the end, the table shows the
 efficiency of all episodes of the training, exploration included: who learns faster has more of it.
 
-    python benchmarks/learning.py [--scene small] [--minutes 6 | --steps N] [--seeds 5] [--algos qmix vdn iql]
+    python benchmarks/learning.py [--scene small] [--minutes 7.5 | --steps N] [--seeds 5] [--algos qmix vdn iql]
 """
 
 import argparse

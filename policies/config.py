@@ -62,7 +62,7 @@ class TrainConfig:
     """How the robots' values are mixed: qmix, vdn or iql."""
     seed: int = 0
     """Fixes the parameters in the beginning, the episodes and the exploration."""
-    minutes: float = 6.0
+    minutes: float = 7.5
     """Training time, earlier parts of a resumed run included [min]."""
     steps: int = 0
     """Training length instead of a time, rounded up to a whole iteration [env steps]; 0 trains for the minutes."""
