@@ -4,7 +4,6 @@ Bullet is told as little as possible as seldom as possible: a call costs about 1
 small fleet only 2 to 3 us.
 """
 
-import importlib
 import math
 import os
 import sys
@@ -29,7 +28,10 @@ def _import_quietly() -> ModuleType:
     try:
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-        return importlib.import_module("pybullet")
+        import pybullet as module
+
+        loaded: ModuleType = module
+        return loaded
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)

@@ -111,7 +111,8 @@ def test_an_interrupt_while_it_starts_is_one_line(
         time.sleep(after)
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=60)[0]
-    assert process.returncode == 130
+    # Python ends by the signal itself if it came while it compiled something; to a shell both are 130.
+    assert process.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in said
     assert "fleetmix: interrupted" in said or "saving" in said
 
