@@ -108,6 +108,11 @@ class Bench:
         assert answer is not None
         return answer
 
+    def until_a_decision(self) -> None:
+        """Goes on until the next sensors are those that the policy decides on."""
+        while (self.sequence + 1) % SCENE.ticks:
+            self.ask()
+
     def answer(self, header: Header) -> Command | None:
         return next((command for _, command in self.commands if command.answers == header), None)
 

@@ -20,7 +20,6 @@ from export.schema import METADATA_KEY
 from export.wire import Mode, Reason
 from sim.errors import InputError
 
-from .conftest import SCENE
 from .robot_bench import NAME, change_model, constant, repin, robot_bench
 
 pytestmark = pytest.mark.slow
@@ -35,16 +34,24 @@ def test_q_values_that_are_not_finite_stop_it(bundle: Path) -> None:
         pass  # it is refused at the start already: the warm-up sees the values
 
 
+def faster_than(bundle: Path, limit: float) -> list[Any]:
+    """Nodes and constants that make `fast` [batch] true where the robot is faster than that [m/s]."""
+    speed = OnnxPolicy(bundle / "robot_0.onnx").spec.offsets["velocity"]
+    return [
+        helper.make_tensor("speed_at", TensorProto.INT64, [], [speed]),
+        helper.make_node("Gather", ["observation", "speed_at"], ["speed"], axis=1),
+        constant("limit", limit),
+        helper.make_node("Greater", ["speed", "limit"], ["fast"]),
+    ]
+
+
 def test_q_values_that_turn_bad_stop_it(bundle: Path) -> None:
     """They do when the robot drives, which the warm-up at rest does not see."""
-    speed = OnnxPolicy(bundle / "robot_0.onnx").spec.offsets["velocity"]
+    fast = faster_than(bundle, 0.5)
     change_model(
         bundle, "robot_0.onnx", "q_values",
         lambda inner, out: [
-            helper.make_tensor("speed_at", TensorProto.INT64, [], [speed]),
-            helper.make_node("Gather", ["observation", "speed_at"], ["speed"], axis=1),
-            constant("limit", 0.5),
-            helper.make_node("Greater", ["speed", "limit"], ["fast"]),
+            *fast,
             helper.make_node("Unsqueeze", ["fast", "last"], ["fast_column"]),
             helper.make_tensor("last", TensorProto.INT64, [1], [1]),
             constant("inf", float("inf")),
@@ -53,8 +60,7 @@ def test_q_values_that_turn_bad_stop_it(bundle: Path) -> None:
     )  # fmt: skip
     with robot_bench(bundle) as bench:
         bench.drives(2)
-        while (bench.sequence + 1) % SCENE.ticks:  # the next one asks the policy
-            bench.ask()
+        bench.until_a_decision()
         bench.refuses(Reason.BAD_POLICY, velocity=(0.8, 0.0))
         bench.says("q_values")
         bench.drives()
@@ -62,14 +68,11 @@ def test_q_values_that_turn_bad_stop_it(bundle: Path) -> None:
 
 def fail_above(bundle: Path, limit: float) -> None:
     """Puts something into the policy's graph that fails inside of it above a speed."""
-    speed = OnnxPolicy(bundle / "robot_0.onnx").spec.offsets["velocity"]
+    fast = faster_than(bundle, limit)
     change_model(
         bundle, "robot_0.onnx", "q_values",
         lambda inner, out: [
-            helper.make_tensor("speed_at", TensorProto.INT64, [], [speed]),
-            helper.make_node("Gather", ["observation", "speed_at"], ["speed"], axis=1),
-            constant("limit", limit),
-            helper.make_node("Greater", ["speed", "limit"], ["fast"]),
+            *fast,
             helper.make_node("Cast", ["fast"], ["index"], to=TensorProto.INT64),
             helper.make_tensor("nothing", TensorProto.FLOAT, [1], [0.0]),
             helper.make_node("Gather", ["nothing", "index"], ["found"]),  # there is nothing at index 1
@@ -83,8 +86,7 @@ def test_a_graph_that_fails_while_it_drives_stops_it_and_does_not_end_it(bundle:
     fail_above(bundle, 0.5)
     with robot_bench(bundle) as bench:
         bench.drives(2)
-        while (bench.sequence + 1) % SCENE.ticks:  # the next one asks the policy
-            bench.ask()
+        bench.until_a_decision()
         bench.refuses(Reason.BAD_POLICY, velocity=(0.8, 0.0))
         bench.says("its graph failed")
         bench.drives()
@@ -144,8 +146,7 @@ def test_a_process_that_is_paused_while_it_computes_discards_what_it_computed(bu
         pid = bench.processes.running[NAME].pid
         for _ in range(3):
             bench.ask()
-            while (bench.sequence + 1) % SCENE.ticks:  # the next one asks the policy
-                bench.ask()
+            bench.until_a_decision()
             time.sleep(0.1)
             header = bench.send()
             time.sleep(0.01)
