@@ -2,8 +2,9 @@
 
 Each training gets the whole machine; two at a time would share its time. A run that is already in the folder is not
 trained again, so a stopped benchmark goes on where it was, and other numbers of episodes cost no training. The
-interval is that of the mean over the training seeds. Besides the greedy policy in the end, the table shows the
-efficiency of all episodes of the training, exploration included: who learns faster has more of it.
+interval is that of the mean over the training seeds. Besides the greedy policy in the end, a second table shows the
+efficiency of the training's own episodes, exploration included: who learns faster has more of it, and there are so many
+of them that they tell algorithms apart where twenty greedy ones can't.
 
     python benchmarks/learning.py [--scene small] [--minutes 7.5 | --steps N] [--seeds 5] [--algos qmix vdn iql]
 """
@@ -12,8 +13,10 @@ import argparse
 import csv
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -27,7 +30,9 @@ from sim.scene import open_scene
 
 FIRST_SEED = 1
 """Of the trainings; lower ones were used while the settings were chosen."""
-FIGURES = ("throughput", "efficiency", "while learning", "contacts", "deadlocks", "empty episodes")
+FIGURES = ("throughput", "efficiency", "contacts", "deadlocks", "empty episodes")
+PARTS = 5
+"""Parts of a training that are looked at apart."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +41,8 @@ class Learned:
 
     rows: list[Row]
     """Always-go, the trained policy, the solo bound."""
-    while_learning: float
-    """Efficiency of the training's own episodes."""
+    while_learning: list[float]
+    """Efficiency of the training's own episodes in each part of `PARTS`, and in all of it."""
 
 
 def learn(config: TrainConfig, folder: Path, episodes: int) -> Learned:
@@ -54,18 +59,24 @@ def learn(config: TrainConfig, folder: Path, episodes: int) -> Learned:
     return Learned(rows, while_learning(folder))
 
 
-def while_learning(folder: Path) -> float:
-    """Efficiency of all episodes of a training."""
+def while_learning(folder: Path) -> list[float]:
+    """Efficiency of a training's episodes: in each of `PARTS` equal parts, and in all of it."""
     with (folder / "metrics.csv").open(newline="") as file:
-        rows = [(float(row["episodes"]), float(row["efficiency"])) for row in csv.DictReader(file) if row["efficiency"]]
-    return sum(episodes * efficiency for episodes, efficiency in rows) / sum(episodes for episodes, _ in rows)
+        rows = [row for row in csv.DictReader(file) if row["efficiency"]]
+    steps, episodes, efficiency = (
+        np.array([float(row[name]) for row in rows]) for name in ("steps", "episodes", "efficiency")
+    )
+    part = np.minimum((steps - 1) * PARTS // steps[-1], PARTS - 1)
+    return [
+        float(np.average(efficiency[chosen], weights=episodes[chosen]))
+        for chosen in (*(part == i for i in range(PARTS)), part >= 0)
+    ]
 
 
-def summary(name: str, rows: list[Row], while_learning: list[float] | None = None) -> list[str]:
+def summary(name: str, rows: list[Row]) -> list[str]:
     """One line of the table, over the training seeds."""
     cells = [name, str(len(rows))]
-    for values in ([row.throughput for row in rows], [row.efficiency for row in rows], while_learning):
-        cells.append("" if values is None else interval(values))
+    cells += [interval([getattr(row, figure) for row in rows]) for figure in ("throughput", "efficiency")]
     contacts = sum(row.robot_contacts + row.rack_contacts for row in rows) / len(rows)
     return [
         *cells,
@@ -74,7 +85,7 @@ def summary(name: str, rows: list[Row], while_learning: list[float] | None = Non
     ]
 
 
-def interval(values: list[float]) -> str:
+def interval(values: Sequence[float]) -> str:
     """The mean with its 95% interval, where there is one."""
     mean, ci95 = mean_and_ci95(values)
     return f"{mean:.3g} ± {ci95:.2g}" if ci95 > 0 else f"{mean:.3g}"
@@ -97,6 +108,9 @@ def main() -> None:
     table = Table(title=f"{title}, {options.episodes} episodes")
     for column in ("policy", "seeds", *FIGURES):
         table.add_column(column, justify="left" if column == "policy" else "right")
+    learning = Table(title="efficiency while learning")
+    for column in ("policy", *(f"part {i + 1} of {PARTS}" for i in range(PARTS)), "all"):
+        learning.add_column(column, justify="left" if column == "policy" else "right")
     for algo in options.algos:
         trained = []
         for seed in range(FIRST_SEED, FIRST_SEED + options.seeds):
@@ -105,8 +119,9 @@ def main() -> None:
         if algo == options.algos[0]:
             table.add_row(*summary("always-go", [trained[0].rows[0]]))
             table.add_row(*summary("solo bound", [trained[0].rows[2]]))
-        table.add_row(*summary(algo.upper(), [run.rows[1] for run in trained], [run.while_learning for run in trained]))
-        Console(width=120).print(table)
+        table.add_row(*summary(algo.upper(), [run.rows[1] for run in trained]))
+        learning.add_row(algo.upper(), *map(interval, zip(*(run.while_learning for run in trained), strict=True)))
+        Console(width=120).print(table, learning)
 
 
 if __name__ == "__main__":
