@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -96,11 +97,24 @@ class SoakReport:
 
 
 class _Faults:
-    """Loses, doubles and delays messages."""
+    """Loses, doubles and delays messages, as long as its context lasts."""
 
     def __init__(self, config: SoakConfig, events: Counter[str]) -> None:
         self._config, self._events = config, events
         self._random, self._lock = random.Random(config.seed), threading.Lock()
+        self._ended, self._delivering = False, threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._delivering:  # what is under way arrives, what is not yet never does
+            self._ended = True
+
+    def _deliver(self, through: Receive, data: bytes) -> None:
+        with self._delivering:
+            if not self._ended:
+                through(data)
 
     def tamper(self, through: Receive) -> Receive:
         def tampered(data: bytes) -> None:
@@ -112,7 +126,7 @@ class _Faults:
                 if kind < 3:
                     self._events[("lost", "doubled", "delayed")[kind]] += 1
             if kind == 2:
-                timer = threading.Timer(delay, through, (data,))
+                timer = threading.Timer(delay, self._deliver, (through, data))
                 timer.daemon = True
                 timer.start()
             for _ in range((0, 2, 0, 1)[kind]):
@@ -143,10 +157,12 @@ class Soak:
         opened, layout = open_scene(config.scene, config.robots)
         scene = replace(trained, layout=opened.layout, robots=opened.robots, drive="velocity")
         endpoint, names = free_endpoint(), [f"robot_{i}" for i in range(config.robots)]
+        faults = _Faults(config, self.report.events)
         with (
             transport.open_session(listen=endpoint) as session,
-            Fleet(scene, layout, session, True, _Faults(config, self.report.events).tamper) as fleet,
+            Fleet(scene, layout, session, True, faults.tamper) as fleet,
             RobotProcesses(config.bundle, names, endpoint, "--scene", config.scene) as processes,
+            faults,
         ):
             fleet.wait_for_robots(60, processes.require_running)
             fleet.begin(config.seed)
