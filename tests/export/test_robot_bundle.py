@@ -45,9 +45,9 @@ def faster_than(bundle: Path, limit: float) -> list[Any]:
     ]
 
 
-def test_q_values_that_turn_bad_stop_it(bundle: Path) -> None:
-    """They do when the robot drives, which the warm-up at rest does not see."""
-    fast = faster_than(bundle, 0.5)
+def turn_infinite_above(bundle: Path, limit: float) -> None:
+    """Makes the policy's Q values infinite above a speed."""
+    fast = faster_than(bundle, limit)
     change_model(
         bundle, "robot_0.onnx", "q_values",
         lambda inner, out: [
@@ -58,12 +58,6 @@ def test_q_values_that_turn_bad_stop_it(bundle: Path) -> None:
             helper.make_node("Where", ["fast_column", "inf", inner], [out]),
         ],
     )  # fmt: skip
-    with robot_bench(bundle) as bench:
-        bench.drives(2)
-        bench.until_a_decision()
-        bench.refuses(Reason.BAD_POLICY, velocity=(0.8, 0.0))
-        bench.says("q_values")
-        bench.drives()
 
 
 def fail_above(bundle: Path, limit: float) -> None:
@@ -82,13 +76,15 @@ def fail_above(bundle: Path, limit: float) -> None:
     )  # fmt: skip
 
 
-def test_a_graph_that_fails_while_it_drives_stops_it_and_does_not_end_it(bundle: Path) -> None:
-    fail_above(bundle, 0.5)
+@pytest.mark.parametrize(("break_it", "said"), [(turn_infinite_above, "q_values"), (fail_above, "its graph failed")])
+def test_a_policy_that_turns_bad_stops_it_and_does_not_end_it(bundle: Path, break_it, said: str) -> None:
+    """It does when the robot drives, which the warm-up at rest does not see."""
+    break_it(bundle, 0.5)
     with robot_bench(bundle) as bench:
         bench.drives(2)
         bench.until_a_decision()
         bench.refuses(Reason.BAD_POLICY, velocity=(0.8, 0.0))
-        bench.says("its graph failed")
+        bench.says(said)
         bench.drives()
         assert bench.processes.running[NAME].poll() is None
 
