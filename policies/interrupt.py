@@ -13,7 +13,7 @@ class Interrupt:
     """Turns the first SIGINT or SIGTERM into a request; a second one raises KeyboardInterrupt.
 
     Args:
-        noted: called at the first one.
+        noted: called at the first one, inside the signal handler, so it must not print.
     """
 
     def __init__(self, noted: Callable[[], object] = lambda: None) -> None:

@@ -1,6 +1,8 @@
 """The front door of training: checks what can be checked first, then opens everything that must be closed again."""
 
+import contextlib
 import ctypes
+import os
 import sys
 import time
 from pathlib import Path
@@ -65,7 +67,9 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
 
 
 def _saving() -> None:
-    print("\nsaving, which may take some seconds; a second Ctrl-C ends at once and saves nothing", file=sys.stderr)
+    # Written past Python's buffer: the signal may have come in the middle of a print, which can't be entered twice.
+    with contextlib.suppress(OSError):
+        os.write(2, b"\nsaving, which may take some seconds; a second Ctrl-C ends at once and saves nothing\n")
 
 
 def _keep_freed_memory() -> None:
