@@ -51,7 +51,7 @@ class Short:
 
     def resolve(self, settings: TrainConfig) -> TrainConfig:
         """The settings with the short forms put in their places."""
-        scene = settings.scene if self.scene is None else open_scene(self.scene)[0]
+        scene = settings.scene if self.scene is None else open_scene(self.scene, self.robots)[0]
         scene = replace(settings.scene, layout=scene.layout, robots=scene.robots)
         if self.robots is not None:
             scene = replace(scene, robots=self.robots)

@@ -159,6 +159,16 @@ def test_a_bad_map_gets_one_line(text: str, says: str, tmp_path: Path, capsys) -
     assert not (tmp_path / "run").exists()
 
 
+def test_a_map_with_room_for_fewer_robots_than_it_asks_for(tmp_path: Path, capsys) -> None:
+    scene = tmp_path / "tiny.map"
+    scene.write_text("#.\nS.\n")
+    run = tmp_path / "run"
+    error = fail(["train", "--scene", str(scene), "--robots", "9", "--run", str(run)], capsys)
+    assert "robots is 9, but layout tiny has room for 3" in error
+    fleetmix.main(["train", "--scene", str(scene), "--robots", "2", "--steps", "64", "--run", str(run), *QUICK])
+    assert (run / "checkpoints" / "best.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
