@@ -21,17 +21,17 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from export.base import RobotBase
-from export.bundle import MANIFEST, parse_manifest
-from export.bundle_writer import write_bundle
-from export.gate import Gate
-from export.inbox import SensorInbox
-from export.metadata import Training, warehouse_metadata
-from export.onnx_bytes import check_onnx_bytes
-from export.pilot import Decision, RefusedError, require_valid
-from export.schema import read_metadata
-from export.stop_latch import StopLatch, draw_number, stop_message
-from export.wire import NO_STOP, Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
+from export.bundle.manifest import MANIFEST, parse_manifest
+from export.bundle.metadata import read_metadata
+from export.bundle.onnx_file import check_onnx_bytes
+from export.fleet.base import RobotBase
+from export.graphs.bundle_writer import write_bundle
+from export.graphs.origin import Training, warehouse_metadata
+from export.protocol.messages import NO_STOP, Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
+from export.protocol.stop_latch import StopLatch, draw_number, stop_message
+from export.robot.gate import Gate
+from export.robot.inbox import SensorInbox
+from export.robot.pilot import Decision, RefusedError, require_valid
 from policies.agent import AgentConfig, AgentNetwork
 from sim.errors import InputError
 from sim.layout import load_layout

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export.bundle_writer import write_bundle
-from export.metadata import Training, warehouse_metadata
+from export.graphs.bundle_writer import write_bundle
+from export.graphs.origin import Training, warehouse_metadata
 from export.runtime import CONTROLLER_FIELDS, OnnxController, OnnxPolicy, open_model
 from policies.agent import AgentConfig, AgentNetwork
 from sim.layout import load_layout

@@ -21,12 +21,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from export import transport
-from export.bundle_writer import write_bundle
-from export.fleet import Fleet
-from export.metadata import Training, warehouse_metadata
-from export.robot_processes import RobotProcesses, free_endpoint
-from export.wire import Wire
+from export.fleet.processes import RobotProcesses, free_endpoint
+from export.fleet.server import Fleet
+from export.graphs.bundle_writer import write_bundle
+from export.graphs.origin import Training, warehouse_metadata
+from export.protocol import transport
+from export.protocol.messages import Wire
 from policies.agent import AgentConfig, AgentNetwork
 from sim.layout import load_layout
 from sim.observation import MANEUVERS, observation_spec

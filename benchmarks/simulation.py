@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-import sim.world
+import sim.physics.world
 from sim.env import WarehouseEnv
 from sim.lidar import scan
 from sim.observation import MANEUVERS
@@ -29,7 +29,7 @@ from sim.scene import DRIVE_MODELS, DriveModel, SceneConfig
 
 CASES = [("small", 1), ("small", 4), ("small", 8), *(("depot", robots) for robots in (1, 4, 8, 16, 32))]
 STEP = "stepSimulation"
-WORLD: dict[str, Any] = vars(sim.world)
+WORLD: dict[str, Any] = vars(sim.physics.world)
 """Where the simulator finds the pybullet module."""
 
 

@@ -1,4 +1,4 @@
-"""A fleet under bad conditions for half an hour: `export.soak` says what happens and what must hold.
+"""A fleet under bad conditions for half an hour: `benchmarks.fleet_soak` says what happens and what must hold.
 
 python benchmarks/soak.py --bundle DIR [--minutes 30] [--robots 8] [--scene depot] [--seed 0]
 """
@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from export.soak import Soak, SoakConfig, SoakError
+from benchmarks.fleet_soak import Soak, SoakConfig, SoakError
 
 
 def main() -> None:

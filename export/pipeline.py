@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Dict
 
-from export.bundle import is_bundle
-from export.bundle_writer import Bundle, write_bundle
-from export.metadata import Training, generic_metadata, warehouse_metadata
+from export.bundle.manifest import is_bundle
+from export.graphs.bundle_writer import Bundle, write_bundle
+from export.graphs.origin import Training, generic_metadata, warehouse_metadata
 from export.runtime import OnnxPolicy
-from export.verify import Origin, VerifyReport, verify_bundle
-from policies.checkpoint import CheckpointInfo
+from export.verify.bundle import Origin, VerifyReport, verify_bundle
 from policies.environments import EnvSource, TeamEnv
-from policies.run_folder import CONFIG, EVALUATION, Run, load_agent, load_run
+from policies.runs.checkpoint import CheckpointInfo
+from policies.runs.folder import CONFIG, EVALUATION, Run, load_agent, load_run
 from sim.errors import InputError
 
 BUNDLE = "bundle"

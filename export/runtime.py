@@ -14,10 +14,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from export.bundle import read_pinned
-from export.guard import Observation, ObservationGuard
-from export.onnx_bytes import check_onnx_bytes
-from export.schema import METADATA_KEY, PolicyMetadata, Role, read_metadata
+from export.bundle.manifest import read_pinned
+from export.bundle.metadata import METADATA_KEY, PolicyMetadata, Role, read_metadata
+from export.bundle.observation_check import Observation, ObservationGuard
+from export.bundle.onnx_file import check_onnx_bytes
 from sim.errors import InputError
 
 CONTROLLER_FIELDS = ("lidar", "waypoint", "velocity", "neighbours")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from policies.agent import AgentNetwork
 from policies.collector import Actor, EnvBatch
 from policies.environments import EnvSource
-from policies.figures import Episode, EpisodeMeter, ReturnRow, Row, make_row, mean_and_ci95, throughput_of
-from policies.planners import AlwaysGo
+from policies.fleet_policies import AlwaysGo
+from policies.results import Episode, EpisodeMeter, ReturnRow, Row, make_row, mean_and_ci95, throughput_of
 from sim.env import Controller, WarehouseEnv
 from sim.errors import InputError
 from sim.layout import Layout, load_layout

@@ -11,17 +11,17 @@ import torch
 from torch import nn
 
 from policies.agent import AgentNetwork
-from policies.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
 from policies.collector import Episode
-from policies.config import TrainConfig
 from policies.environments import Team
 from policies.learner import QLearner
-from policies.metrics import MetricsWriter, episode_figures
 from policies.mixers import IndependentMixer, QMixer, VDNMixer
-from policies.progress import TrainingProgress
 from policies.replay import ReplayBuffer
 from policies.rollout import Rollout, RolloutError
-from policies.run_folder import Run
+from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
+from policies.runs.config import TrainConfig
+from policies.runs.folder import Run
+from policies.runs.progress import TrainingProgress
+from policies.runs.training_log import MetricsWriter, episode_figures
 from sim.errors import InputError
 
 REPLAY_RANDOM = "random.replay"

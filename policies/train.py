@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from policies.checkpoint import CheckpointInfo, load_checkpoint
-from policies.config import TrainConfig
 from policies.evaluate import solo_throughput
 from policies.interrupt import Interrupt
 from policies.loop import TrainingLoop, TrainResult
 from policies.rollout import RolloutSetup, open_rollout
-from policies.run_folder import new_run, resume_run
+from policies.runs.checkpoint import CheckpointInfo, load_checkpoint
+from policies.runs.config import TrainConfig
+from policies.runs.folder import new_run, resume_run
 from sim.errors import InputError
 
 __all__ = ["TrainConfig", "TrainResult", "train"]

@@ -1,7 +1,7 @@
 """From a maneuver and a robot's own sensors to a speed and a turn rate, ten times a second.
 
 Path tracking turns the maneuver into what the robot would like to do, relative to the bearing of its next waypoint; the
-governor then sees to it that nothing is hit. The same as an ONNX graph: `export.controller_onnx`.
+governor then sees to it that nothing is hit. The same as an ONNX graph: `export.graphs.controller`.
 
 Numba's cache does not notice a change in a function of another file, so what uses another file's is not cached.
 """

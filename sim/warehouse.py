@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sim.errors import InputError
 from sim.layout import Layout
 from sim.orders import Orders, team_reward
+from sim.physics.world import World
 from sim.scene import SceneConfig
 from sim.sensing import DISTANCE, PROGRESS, Sensors
-from sim.world import World
 
 
 class Warehouse:

@@ -1,51 +1,39 @@
-"""What may import what: a robot installs little, training knows no simulator, and the arrows run one way."""
+"""What may import what, told by folders: a robot installs little, and the arrows run one way."""
 
 import ast
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("sim", "policies", "export")
-ON_ROBOT = (
-    "sim.errors",
-    "sim.scene",
-    "sim.layout",
-    "sim.observation",
-    "export.schema",
-    "export.bundle",
-    "export.guard",
-    "export.onnx_bytes",
-    "export.runtime",
-    "export.wire",
-    "export.stop_latch",
-    "export.inbox",
-    "export.pilot",
-    "export.gate",
-    "export.robot_loop",
-    "export.robot_report",
-    "export.transport",
-    "export.stop_service",
-    "export.robot",
-    "export.robot_commands",
-)
-TRANSPORT = {"export.transport", "export.stop_service", "export.robot", "export.robot_commands"}
+FLOORS = ("sim", "policies", "export", "fleetmix")
+"""From the ground up: a floor imports those below it and none above."""
+ROOMS_ON_ROBOT = ("export/bundle", "export/protocol", "export/robot", "export/runtime.py", "fleetmix/robot_commands.py")
+"""What a robot installs; with what it needs of `sim`, it loads with `ROBOT_PACKAGES` alone."""
+ROBOT_PACKAGES = {"numpy", "onnxruntime", "zenoh", "cryptography"}
+TRANSPORT = {"zenoh", "cryptography"}
+"""What a policy alone does without."""
 NOT_ON_ROBOT = {
-    "torch",
-    "pybullet",
-    "pettingzoo",
-    "gymnasium",
-    "numba",
-    "onnx",
-    "onnxscript",
-    "safetensors",
-    "scipy",
-    "tyro",
+    "torch", "pybullet", "pettingzoo", "gymnasium", "numba", "onnx", "onnxscript", "safetensors", "scipy", "tyro",
     "rich",
-}
-MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
+}  # fmt: skip
+
+
+def files(*places: str) -> list[Path]:
+    """The Python files at these places, in sub-folders too."""
+    found = (path for place in places for path in [ROOT / place, *(ROOT / place).rglob("*.py")])
+    return sorted(path for path in found if path.is_file())
+
+
+def module(path: Path) -> str:
+    """The name under which a file is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module(path): path for path in files(*FLOORS)}
 
 
 def imports(path: Path) -> set[str]:
@@ -56,68 +44,113 @@ def imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import; the folder is the import path"
-            module = node.module or ""
-            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+            name = node.module or ""
+            found |= {name} | {f"{name}.{alias.name}" for alias in node.names}
     return found
 
 
 def packages(path: Path) -> set[str]:
-    return {module.partition(".")[0] for module in imports(path)}
+    return {name.partition(".")[0] for name in imports(path)}
 
 
-def loaded_after(*modules: str) -> set[str]:
+def own_imports(name: str) -> set[str]:
+    """The modules of this project that a module imports."""
+    return imports(MODULES[name]) & MODULES.keys()
+
+
+def with_all_below(names: set[str]) -> set[str]:
+    """The modules, and all of `sim` that they import, directly or not."""
+    found, new = set(names), set(names)
+    while new:
+        new = {below for name in new for below in own_imports(name) if below.startswith("sim.")} - found
+        found |= new
+    return found
+
+
+ON_ROBOT = with_all_below({module(path) for path in files(*ROOMS_ON_ROBOT)})
+
+
+def loaded_after(*names: str) -> set[str]:
     """The top-level packages in a fresh Python after importing the modules."""
-    code = f"import {', '.join(modules)}, sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    code = f"import {', '.join(names)}, sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(result.stdout.split())
 
 
-def test_a_robot_needs_numpy_onnxruntime_and_zenoh_alone() -> None:
-    loaded = loaded_after(*ON_ROBOT, "fleetmix")
-    assert {"numpy", "onnxruntime", "zenoh"} <= loaded
+def test_a_robot_needs_numpy_onnxruntime_zenoh_and_cryptography_alone() -> None:
+    loaded = loaded_after(*sorted(ON_ROBOT), "fleetmix")
+    assert loaded >= ROBOT_PACKAGES
     assert not loaded & NOT_ON_ROBOT
-    for module in ON_ROBOT:
-        foreign = packages(ROOT / f"{module.replace('.', '/')}.py") - set(sys.stdlib_module_names)
-        assert foreign <= {"numpy", "onnxruntime", *PACKAGES, *(["zenoh"] if module in TRANSPORT else [])}, module
-
-
-def test_a_policy_alone_needs_no_transport() -> None:
-    assert "zenoh" not in loaded_after(*(module for module in ON_ROBOT if module not in TRANSPORT))
+    for name in ON_ROBOT:
+        foreign = packages(MODULES[name]) - set(sys.stdlib_module_names) - set(FLOORS)
+        assert foreign <= ROBOT_PACKAGES, name
 
 
 def test_what_a_robot_runs_imports_only_what_a_robot_runs() -> None:
-    for module in ON_ROBOT:
-        own = {name for name in imports(ROOT / f"{module.replace('.', '/')}.py") if name.split(".")[0] in PACKAGES}
-        modules = {".".join(name.split(".")[:2]) for name in own} - set(PACKAGES)
-        assert modules <= {*ON_ROBOT, "export.signature"}, module  # which is imported only where a key is trusted
+    for name in ON_ROBOT:
+        assert own_imports(name) - {"sim", "export", "fleetmix"} <= ON_ROBOT, name
+
+
+def test_a_policy_alone_needs_no_transport() -> None:
+    assert not loaded_after("export.runtime") & TRANSPORT
+
+
+def test_messages_and_pilot_need_no_transport() -> None:
+    assert not loaded_after("export.protocol.messages", "export.robot.pilot", "export.robot.loop") & TRANSPORT
 
 
 def test_a_robot_can_read_its_map_without_onnxruntime() -> None:
-    assert "onnxruntime" not in loaded_after("sim.layout", "sim.observation", "export.bundle")
+    assert "onnxruntime" not in loaded_after("sim.layout", "sim.observation", "export.bundle.manifest")
 
 
 @pytest.mark.slow
 def test_the_simulator_never_loads_torch() -> None:
-    names = [f"sim.{path.stem}" for path in (ROOT / "sim").glob("*.py") if path.stem != "__init__"]
+    names = [name for name in MODULES if name.startswith("sim.")]
+    assert "sim.physics.world" in names
     assert not loaded_after(*names) & {"torch", "onnx", "onnxruntime"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
-def test_the_arrows_run_one_way(path: Path) -> None:
-    above = {"sim": {"policies", "export", "torch"}, "policies": {"export"}, "export": set()}
-    assert not packages(path) & above[path.parent.name]
-    assert "fleetmix" not in packages(path)
+@pytest.mark.parametrize("name", MODULES)
+def test_the_arrows_run_one_way(name: str) -> None:
+    above = set(FLOORS[FLOORS.index(name.partition(".")[0]) + 1 :])
+    assert not packages(MODULES[name]) & above
+    if name.startswith("sim"):
+        assert "torch" not in packages(MODULES[name])
+
+
+def test_no_module_imports_itself_over_others() -> None:
+    """No circle, not even through an import inside a function."""
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, f"a circle: {' -> '.join((*way[way.index(name) :], name))}"
+        if name in done:
+            return
+        for below in sorted(own_imports(name) - {name.partition(".")[0]}):
+            visit(below, (*way, name))
+        done.add(name)
+
+    for name in MODULES:
+        visit(name, ())
 
 
 @pytest.mark.parametrize("name", ["agent", "mixers", "learner", "replay"])
 def test_learning_sees_tensors_alone(name: str) -> None:
-    assert not packages(ROOT / "policies" / f"{name}.py") & {"sim", "export", "pettingzoo", "gymnasium"}
+    assert not packages(MODULES[f"policies.{name}"]) & {"sim", "export", "pettingzoo", "gymnasium"}
 
 
-def test_only_the_world_knows_bullet() -> None:
-    assert [path.stem for path in MODULES if packages(path) & {"pybullet", "pybullet_data"}] == ["world"]
+def test_only_one_file_knows_pybullet_and_one_folder_bullet() -> None:
+    knows = {name for name, path in MODULES.items() if packages(path) & {"pybullet", "pybullet_data"}}
+    assert len(knows) == 1
+    assert all(name.startswith("sim.physics.") for name in knows)
 
 
 def test_nothing_unpickles() -> None:
-    for path in [*MODULES, ROOT / "fleetmix.py"]:
+    for path in [*MODULES.values(), *files("benchmarks")]:
         assert not packages(path) & {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}, path
+
+
+def test_the_floors_stand_on_each_other() -> None:
+    """Each floor uses the one below it, or it would not be one."""
+    for below, above in pairwise(FLOORS):
+        assert any(below in packages(path) for name, path in MODULES.items() if name.startswith(f"{above}."))

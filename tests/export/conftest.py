@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from export.bundle_writer import write_bundle
-from export.metadata import Training, warehouse_metadata
-from export.schema import PolicyMetadata
+from export.bundle.metadata import PolicyMetadata
+from export.graphs.bundle_writer import write_bundle
+from export.graphs.origin import Training, warehouse_metadata
 from policies.agent import AgentConfig, AgentNetwork
 from sim.layout import load_layout
 from sim.observation import MANEUVERS, observation_spec

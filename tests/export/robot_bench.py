@@ -14,13 +14,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from export import transport
-from export.bundle import MANIFEST, read_manifest
-from export.robot_processes import RobotProcesses, free_endpoint
-from export.wire import NO_STOP, Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
+from export.bundle.manifest import MANIFEST, read_manifest
+from export.fleet.processes import RobotProcesses, free_endpoint
+from export.protocol import transport
+from export.protocol.messages import NO_STOP, Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
 from sim.layout import Layout, load_layout
-
-from .conftest import SCENE
+from tests.export.conftest import SCENE
 
 NAME = "robot_0"
 ME = address(NAME)

@@ -14,12 +14,11 @@ import pytest
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
-from export.drive import OnnxFleet
+from export.fleet.onnx_policy import OnnxFleet
 from export.runtime import CONTROLLER_FIELDS, OnnxController, OnnxPolicy
 from policies.evaluate import run_episode
 from sim.env import WarehouseEnv
-
-from .conftest import SCENE
+from tests.export.conftest import SCENE
 
 EXAMPLE = Path(__file__).parents[2] / "examples"
 TICKS = SCENE.ticks

@@ -5,18 +5,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from export.bundle import is_bundle
-from export.parity import VerifyError
+from export.bundle.manifest import is_bundle
 from export.pipeline import bundle_of, export_run, verify_path
 from export.runtime import OnnxPolicy
+from export.verify.policy import VerifyError
 from policies.agent import AgentConfig
-from policies.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
-from policies.config import TrainConfig
 from policies.environments import EnvSource, TeamEnv
-from policies.run_folder import Run, new_run
+from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
+from policies.runs.config import TrainConfig
+from policies.runs.folder import Run, new_run
 from sim.errors import InputError
-
-from .conftest import MLP, SCENE, make_agent
+from tests.export.conftest import MLP, SCENE, make_agent
 
 INFO = CheckpointInfo(
     steps=1000, updates=5, seconds=1.0, algo="vdn", seed=9, n_agents=2, n_actions=8, best_return=0.5,

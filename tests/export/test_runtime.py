@@ -11,16 +11,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.bundle import MANIFEST
-from export.onnx_bytes import check_onnx_bytes
-from export.onnx_export import finish_model
+from export.bundle.manifest import MANIFEST
+from export.bundle.metadata import METADATA_KEY
+from export.bundle.onnx_file import check_onnx_bytes
+from export.graphs.policy import finish_model
 from export.runtime import Action, OnnxController, OnnxPolicy
-from export.schema import METADATA_KEY
 from sim.controller import control
 from sim.errors import InputError
 from sim.observation import MANEUVERS
-
-from .conftest import GRU, MLP, make_agent, make_metadata
+from tests.export.conftest import GRU, MLP, make_agent, make_metadata
 
 SPEC = make_metadata(MLP).observation
 

@@ -9,8 +9,8 @@ import torch
 from policies.agent import AgentConfig, AgentNetwork
 from policies.environments import EnvSource
 from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns, run_episode, run_solo
-from policies.figures import Episode, as_json, make_row, mean_and_ci95
-from policies.planners import AlwaysGo
+from policies.fleet_policies import AlwaysGo
+from policies.results import Episode, as_json, make_row, mean_and_ci95
 from sim.env import WarehouseEnv
 from sim.errors import InputError
 from sim.layout import load_layout

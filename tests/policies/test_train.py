@@ -16,13 +16,13 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from policies.agent import AgentConfig
-from policies.checkpoint import load_checkpoint
 from policies.collector import Episode
-from policies.config import RolloutConfig, TrainConfig, config_from_dict
 from policies.environments import EnvSource
 from policies.learner import LearnerConfig
-from policies.metrics import episode_figures
-from policies.run_folder import load_agent, load_run
+from policies.runs.checkpoint import load_checkpoint
+from policies.runs.config import RolloutConfig, TrainConfig, config_from_dict
+from policies.runs.folder import load_agent, load_run
+from policies.runs.training_log import episode_figures
 from policies.train import train
 from sim.errors import InputError
 from sim.scene import SceneConfig
@@ -169,7 +169,7 @@ def test_figures_are_per_robot_hour():
 SCRIPT = f"""
 import sys
 from pathlib import Path
-from policies.config import RolloutConfig
+from policies.runs.config import RolloutConfig
 from policies.train import TrainConfig, train
 if __name__ == "__main__":
     rollout = RolloutConfig(envs=4, sequence=8, worker=sys.argv[2] == "worker", validation_episodes=4)

@@ -1,0 +1,1 @@
+"""Simulated bases that robots' processes connect to."""

@@ -1,0 +1,50 @@
+"""Evaluates a bundle with every robot in a process of its own, so that what is measured is what runs on robots."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from export.fleet.processes import RobotProcesses, free_endpoint
+from export.fleet.server import Fleet
+from export.protocol import transport
+from policies.interrupt import Interrupt
+from policies.results import Episode
+from sim.layout import Layout
+from sim.scene import SceneConfig
+
+_CONNECT_TIMEOUT = 30.0
+"""How long processes may take to start and connect [s]."""
+
+
+def drive_processes(
+    bundle: Path, scene: SceneConfig, layout: Layout, other_map: str | None, seeds: Iterable[int], lock_step: bool
+) -> list[Episode]:
+    """Episodes in which every robot's commands come from its own process.
+
+    Args:
+        bundle: the bundle that each process opens.
+        scene: the fleet and the drive model.
+        layout: its map.
+        other_map: name or file of the map, where it is another than that of the training.
+        seeds: of the episodes.
+        lock_step: wait for every answer, as fast as they come; otherwise in real time.
+
+    Raises:
+        InputError: a process refuses its bundle, does not connect, or ends.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; nothing is left running.
+    """
+    endpoint = free_endpoint()
+    options = [*(["--lock-step"] if lock_step else []), *(["--scene", other_map] if other_map else [])]
+    names = [f"robot_{i}" for i in range(scene.robots)]
+    with (
+        Interrupt() as interrupt,
+        transport.open_session(listen=endpoint) as session,
+        Fleet(scene, layout, session, timed=not lock_step) as fleet,
+        RobotProcesses(bundle, names, endpoint, *options) as processes,
+    ):
+
+        def look() -> None:
+            interrupt.check()
+            processes.require_running()
+
+        fleet.wait_for_robots(_CONNECT_TIMEOUT, look)
+        return [fleet.run_episode(seed, look) for seed in seeds]

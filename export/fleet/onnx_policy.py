@@ -1,0 +1,115 @@
+"""The fleet in the simulator, every robot with its own ONNX files, so that what drives is what robots will run."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.bundle.manifest import Manifest, open_bundle
+from export.bundle.metadata import PolicyMetadata
+from export.runtime import OnnxController, OnnxPolicy
+from sim.errors import InputError
+from sim.layout import Layout, parse_layout
+from sim.scene import SceneConfig
+
+
+class OnnxFleet:
+    """Robots that share nothing: each is handed its own row of the observations and has its own policy and memory.
+
+    `reset` and `act` make it a `policies.evaluate.FleetPolicy`, and `control` a `sim.env.Controller`.
+
+    Args:
+        folder: the bundle.
+        robots: how many robots to bring up first; `reset` changes the number.
+        name: what tables call it; by default the algorithm's name, from ONNX.
+
+    Raises:
+        InputError: the bundle is not valid, or has too few files for a fleet that learned independent parameters.
+    """
+
+    def __init__(self, folder: Path, robots: int, name: str | None = None) -> None:
+        self._folder = folder
+        self._bundle = open_bundle(folder)
+        self.manifest: Manifest = self._bundle.manifest
+        self._policies: list[OnnxPolicy] = []
+        self._controllers: list[OnnxController] = []
+        self.reset(robots)
+        self.name = name or f"{self.metadata.algorithm.upper()}, ONNX"
+
+    @property
+    def metadata(self) -> PolicyMetadata:
+        """What the first robot's file says about itself."""
+        return self._policies[0].metadata
+
+    def trained_in(self) -> tuple[SceneConfig, Layout]:
+        """The scene and the map that it was trained in.
+
+        Raises:
+            InputError: it was trained in another environment than the warehouse.
+        """
+        scene, layout = self.metadata.scene, self.metadata.layout
+        if scene is None or layout is None:
+            raise InputError(f"bundle {str(self._folder)!r} was trained in another environment; valid is a warehouse's")
+        return scene, parse_layout(layout, Path(scene.layout).stem)
+
+    def reset(self, robots: int) -> None:
+        """Brings up that many robots, and lets each forget what it has seen.
+
+        Raises:
+            InputError: as for the constructor.
+        """
+        manifest = self.manifest
+        files = list(manifest.robots.values())
+        if robots > len(files) and not manifest.shared:
+            raise InputError(
+                f"robots is {robots}, but bundle {str(self._folder)!r} holds {len(files)} robots that each "
+                f"learned parameters of their own; valid is 1 to {len(files)}"
+            )
+        for i in range(len(self._policies), robots):
+            file, controller = files[i % len(files)], manifest.controller
+            self._policies.append(OnnxPolicy(self._folder / file, data=self._bundle.read(file)))
+            if controller is not None:
+                self._controllers.append(OnnxController(self._folder / controller, data=self._bundle.read(controller)))
+        del self._policies[robots:], self._controllers[robots:]
+        for policy in self._policies:
+            policy.reset()
+
+    def act(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Every robot's maneuver.
+
+        Args:
+            observations: [robots, features], row i of robot i.
+
+        Returns:
+            Maneuvers [robots].
+
+        Raises:
+            InputError: the number of rows is not that of the robots, or a robot refuses its observation.
+        """
+        self._require_rows(observations)
+        return np.array(
+            [policy.act(own).maneuver for policy, own in zip(self._policies, observations, strict=True)], np.int64
+        )
+
+    def control(
+        self, maneuvers: NDArray[np.int64], observations: NDArray[np.float32], commands: NDArray[np.float64]
+    ) -> None:
+        """Writes every robot's command, computed by its own controller.onnx.
+
+        Args:
+            maneuvers: [robots].
+            observations: [robots, features].
+            commands: v [m/s], w [rad/s], written [robots, 2].
+
+        Raises:
+            InputError: the bundle has no controller, the number of rows is not that of the robots, or a robot refuses.
+        """
+        if self.manifest.controller is None:
+            raise InputError(f"bundle {str(self._folder)!r} has no controller; it was not trained in the warehouse")
+        self._require_rows(observations)
+        for i, controller in enumerate(self._controllers):
+            commands[i] = controller.command(int(maneuvers[i]), observations[i])
+
+    def _require_rows(self, observations: NDArray[np.float32]) -> None:
+        if len(observations) != len(self._policies):
+            raise InputError(f"{len(observations)} observations for {len(self._policies)} robots; valid is one a robot")

@@ -1,0 +1,202 @@
+"""The simulated warehouse that robots' processes connect to: physics, orders, radio, and a base for every robot.
+
+Every control period each robot is sent its own sensors on its own key, and the answers that come in time move the
+wheels. In real time the clock sets the pace, whoever answers; in lock-step the hall waits for every process that
+lives, so that an episode is the same however long an answer takes.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import zenoh
+from numpy.typing import NDArray
+
+from benchmarks.contact_meter import ContactMeter
+from export.fleet.base import RobotBase
+from export.protocol import transport
+from export.protocol.messages import Header, Sensors, Wire, map_hash
+from export.protocol.stop_service import serve_stops
+from export.protocol.transport import Receive
+from policies.results import Episode, EpisodeMeter
+from sim.errors import InputError
+from sim.layout import Layout
+from sim.scene import SceneConfig
+from sim.warehouse import Warehouse
+
+_ANSWER_SHARE = 0.5
+"""Share of the control period in which an answer has to come, in real time."""
+_LOCK_STEP_PATIENCE = 1.0
+"""How long lock-step waits for an answer [s]."""
+
+
+class Fleet:
+    """A hall and its robots' bases on a session.
+
+    Args:
+        scene: the fleet, with everything decided.
+        layout: its map.
+        session: the transport.
+        timed: real time, or lock-step.
+        tamper: put between the bases and the transport in both directions, to see what lost or doubled messages do.
+    """
+
+    def __init__(
+        self,
+        scene: SceneConfig,
+        layout: Layout,
+        session: zenoh.Session,
+        timed: bool,
+        tamper: Callable[[Receive], Receive] = lambda through: through,
+    ) -> None:
+        self.scene, self.hall = scene, Warehouse(scene, layout)
+        self._session, self._timed, self._tamper = session, timed, tamper
+        self._wire, self._map = Wire(scene.robot, scene.control_period), map_hash(layout.text())
+        self.bases = [RobotBase(f"robot_{i}", self._wire, timed) for i in range(scene.robots)]
+        self._changed = threading.Condition()
+        self._publish = [
+            tamper(transport.publisher(session, transport.sensors_key(base.name)).put) for base in self.bases
+        ]
+        self._subscribers = [self._listen(base) for base in self.bases]
+        self._stops = [serve_stops(session, base.name, "base", base.latch) for base in self.bases]
+        self._commands = np.zeros((scene.robots, 2))
+        self._episode = 0
+        self.periods = 0
+        """Control periods since the episode began."""
+        self._next = time.monotonic()
+        self.contacts = ContactMeter(scene.control_period)
+        self.slow_periods = 0
+        """Control periods that took longer than they last, in real time."""
+
+    def _listen(self, base: RobotBase) -> "zenoh.Subscriber[None]":
+        def receive(data: bytes) -> None:
+            with self._changed:
+                base.receive(data)
+                self._changed.notify()
+
+        return transport.subscribe(self._session, transport.command_key(base.name), self._tamper(receive))
+
+    def wait_for_robots(self, timeout: float, look: Callable[[], None] = lambda: None) -> None:
+        """Returns when the process of every robot has connected.
+
+        Args:
+            timeout: how long to wait [s].
+            look: called while waiting; may raise.
+
+        Raises:
+            InputError: some have not connected in time.
+        """
+        end = time.monotonic() + timeout
+        while missing := sorted({base.name for base in self.bases} - self.connected()):
+            if time.monotonic() > end:
+                raise InputError(f"after {timeout:g} s no process of {', '.join(missing)} has connected")
+            look()
+            time.sleep(0.02)
+        for base in self.bases:
+            base.arrived()
+
+    def connected(self) -> set[str]:
+        """Names of the robots whose processes are connected."""
+        replies = self._session.liveliness().get(transport.alive_key("*"), timeout=1.0)
+        keys = {str(reply.ok.key_expr) for reply in replies if reply.ok is not None}
+        return {base.name for base in self.bases if transport.alive_key(base.name) in keys}
+
+    def begin(self, seed: int) -> None:
+        """Starts an episode; for the robots it is a new session."""
+        self.hall.reset(seed)
+        self._episode, self.periods = secrets.randbits(64), 0
+        self._next = time.monotonic()
+
+    def decide(self) -> None:
+        """One decision period passes."""
+        self.hall.begin_decision()
+        for _ in range(self.scene.ticks):
+            self.tick()
+        self.hall.end_decision()
+
+    def tick(self) -> None:
+        """One control period passes: sensors go out, answers come in, wheels turn."""
+        self._send_sensors()
+        self._wait()
+        self._move()
+
+    def run_episode(self, seed: int, look: Callable[[], None] = lambda: None) -> Episode:
+        """One episode of the scene's length; `look` is called before each decision and may raise."""
+        self.begin(seed)
+        meter = EpisodeMeter(self.scene)
+        for _ in range(self.scene.decisions):
+            look()
+            self.decide()
+            meter.add(self.hall.infos())
+        return meter.episode()
+
+    def _send_sensors(self) -> None:
+        hall, sensed = self.hall, self.hall.sensors
+        broadcasts = sensed.broadcasts.copy()
+        for own, base in zip(broadcasts, self.bases, strict=True):
+            if not base.present:  # nobody tells its radio where it heads, and it goes nowhere
+                own[4:6] = own[0:2]
+        for i, (base, publish) in enumerate(zip(self.bases, self._publish, strict=True)):
+            header = Header(self._episode, self.periods, time.monotonic_ns())
+            pose, velocity, goal = hall.poses[i].tolist(), hall.velocities[i].tolist(), sensed.goals[i].tolist()
+            heard = broadcasts[heard_by(i, hall.poses, self.scene.robot.radio_range, self._wire.slots)]
+            sensors = Sensors(
+                header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(hall.carrying[i]),
+                base.latch.word, sensed.lidar[i], heard,
+            )  # fmt: skip
+            with self._changed:
+                base.expect(header)
+            publish(self._wire.pack_sensors(base.address, sensors))
+        self.periods += 1
+
+    def _wait(self) -> None:
+        """Until every living process has answered, or for so long as one waits for it."""
+        period = self.scene.control_period
+        patience = self._next + _ANSWER_SHARE * period - time.monotonic() if self._timed else _LOCK_STEP_PATIENCE
+        with self._changed:
+            self._changed.wait_for(lambda: not any(base.waiting for base in self.bases), max(patience, 0.0))
+            for row, base, (v, w) in zip(self._commands, self.bases, self.hall.velocities.tolist(), strict=True):
+                row[:] = base.command(v, w)
+
+    def _move(self) -> None:
+        hall = self.hall
+        self.contacts.before(hall.poses, hall.velocities)
+        hall.tick(self._commands)
+        self.contacts.after(hall.poses, hall.touching_robot)
+        if not self._timed:
+            return
+        self._next += self.scene.control_period
+        left = self._next - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+        else:
+            self.slow_periods += 1
+            self._next = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the simulation, the session is the caller's; calling it again does nothing."""
+        while self._subscribers:
+            self._subscribers.pop().undeclare()
+        for stops in self._stops:
+            stops.close()
+        self.hall.close()
+
+
+def heard_by(me: int, poses: NDArray[np.float64], radio_range: float, most: int) -> list[int]:
+    """The robots whose broadcasts robot `me` hears, at most so many, the nearest; in the order of their numbers."""
+    x, y = poses[me, 0], poses[me, 1]
+    dx, dy = poses[:, 0] - x, poses[:, 1] - y
+    square = dx * dx + dy * dy
+    near: Iterable[int] = np.flatnonzero(square < radio_range * radio_range).tolist()
+    others = [other for other in near if other != me]
+    return sorted(sorted(others, key=lambda other: float(square[other]))[:most])

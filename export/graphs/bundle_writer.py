@@ -1,0 +1,125 @@
+"""Writes bundles: everything that the robots of a fleet copy, whole or not at all."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import onnx
+
+from export.bundle.manifest import CONTROLLER, MANIFEST, SIGNATURE, FileEntry, Manifest, is_bundle, read_manifest
+from export.bundle.metadata import PolicyMetadata, as_controller
+from export.graphs.controller import build_controller
+from export.graphs.policy import finish_model, policy_model, quiet_export
+from policies.agent import AgentNetwork
+from sim.errors import InputError
+from sim.scene import RobotConfig
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk."""
+
+    path: Path
+    """Its folder."""
+    manifest: Manifest
+    """What the folder holds."""
+
+
+def robot_file(index: int) -> str:
+    """The name of a robot's file."""
+    return f"robot_{index}.onnx"
+
+
+def write_bundle(agent: AgentNetwork, metadata: PolicyMetadata, out: Path, robots: int) -> Bundle:
+    """Writes one ONNX file a robot, the controller of a warehouse, and the manifest.
+
+    Args:
+        agent: the trained network of the whole fleet.
+        metadata: what each file says about itself.
+        out: the bundle's folder; a bundle that is there already is replaced once the new one is whole.
+        robots: number of files; robots that share parameters get a file each all the same, so that each copies its own.
+
+    Raises:
+        InputError: `out` is something else than a bundle or an empty folder, or can't be written; it stays as it was.
+    """
+    _require_replaceable(out)
+    shared = agent.sets == 1
+    models: dict[str, bytes] = {}
+    for i in range(robots):
+        first = models.get(robot_file(0)) if shared else None
+        models[robot_file(i)] = first or policy_model(agent.single(i), metadata).SerializeToString()
+    if metadata.scene is not None:
+        models[CONTROLLER] = controller_model(metadata).SerializeToString()
+    manifest = Manifest(
+        files={name: FileEntry(hashlib.sha256(data).hexdigest(), len(data)) for name, data in models.items()},
+        robots={f"robot_{i}": robot_file(i) for i in range(robots)},
+        controller=CONTROLLER if CONTROLLER in models else None,
+        shared=shared,
+        layout=metadata.layout,
+    )
+    try:
+        _place(out, {**models, MANIFEST: manifest.to_json().encode()})
+    except OSError as error:
+        raise InputError(f"bundle {str(out)!r} can't be written: {error.strerror or error}") from error
+    return Bundle(out, manifest)
+
+
+def controller_model(metadata: PolicyMetadata) -> onnx.ModelProto:
+    """The controller that goes with a warehouse policy, governor included."""
+    assert metadata.scene is not None
+    scene = metadata.scene
+    model = onnx.load_model_from_string(_controller_graph(scene.robot, scene.control_period))
+    return finish_model(model, as_controller(metadata))
+
+
+@cache
+def _controller_graph(robot: RobotConfig, control_period: float) -> bytes:
+    """The controller without metadata, kept because it takes seconds and depends on the robot alone."""
+    with quiet_export():
+        graph: bytes = build_controller(robot, control_period, robot.neighbours).SerializeToString()
+    return graph
+
+
+def _require_replaceable(out: Path) -> None:
+    valid = "a new folder, an empty one, or an earlier bundle"
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise InputError(f"bundle {str(out)!r} is a file or a link; valid is {valid}")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not is_bundle(out):
+        raise InputError(f"bundle {str(out)!r} is a folder with other content; valid is {valid}")
+    foreign = sorted({p.name for p in out.iterdir()} - {MANIFEST, SIGNATURE, *read_manifest(out).files})
+    if foreign:
+        raise InputError(
+            f"bundle {str(out)!r} also holds {foreign[0]!r}, which its manifest does not list; valid is {valid}"
+        )
+
+
+def _place(out: Path, files: Mapping[str, bytes]) -> None:
+    """Builds the folder beside its place and moves it there."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        built, old = work / "new", work / "old"
+        built.mkdir()
+        for name, data in files.items():
+            with (built / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        if out.exists():
+            out.rename(old)
+        try:
+            built.rename(out)
+        except OSError:
+            with suppress(FileNotFoundError):  # there was none
+                old.rename(out)
+            raise
+    finally:
+        shutil.rmtree(work)

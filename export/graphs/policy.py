@@ -1,0 +1,192 @@
+"""From a trained agent network to the graph that a robot runs: scaling, masks, memory and greedy choice inside it."""
+
+import logging
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import onnx
+import onnx_ir as ir
+import torch
+from onnxscript import optimizer
+from torch import Tensor, nn
+
+from export.bundle.metadata import METADATA_KEY, PolicyMetadata
+from policies.agent import AgentGRU, AgentLayerNorm, AgentLinear, AgentNetwork
+from sim.errors import InputError
+
+OPSET = 20
+"""Operator set of the files; onnxruntime runs it from 1.18 on."""
+_FOLD_ALL = 1 << 30  # bytes: also the largest weights are rearranged at export, not at each start of a robot
+
+
+class RobotNetwork(nn.Module):
+    """One robot's network for a single step, with torch's own layers, so that each becomes one ONNX operator.
+
+    Args:
+        agent: a network with one set of parameters, such as `AgentNetwork.single` gives.
+    """
+
+    observation_scale: Tensor
+
+    def __init__(self, agent: AgentNetwork) -> None:
+        super().__init__()
+        if agent.sets != 1:
+            raise ValueError(
+                f"the network has {agent.sets} sets of parameters; a robot carries one: pass agent.single(i)"
+            )
+        self.register_buffer("observation_scale", agent.observation_scale)
+        self.encoder = nn.Sequential(*(_plain(layer) for layer in agent.encoder))
+        self.memory = None if agent.memory is None else _plain(agent.memory)
+        self.head = _plain(agent.head)
+
+    def forward(self, observation: Tensor, action_mask: Tensor, hidden_in: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Decide.
+
+        Args:
+            observation: [batch, features], float32, SI units.
+            action_mask: [batch, actions], bool, true where an action is allowed.
+            hidden_in: [batch, hidden], for a network with memory.
+
+        Returns:
+            maneuver [batch], the first of the best allowed ones; q_values [batch, actions]; and hidden_out
+            [batch, hidden] where there is a memory.
+        """
+        x = self.encoder(observation / self.observation_scale)
+        if self.memory is not None and hidden_in is not None:
+            x = self.memory(x[None], hidden_in[None])[1][0]
+        q = self.head(x)
+        maneuver = torch.where(action_mask, q, -torch.inf).argmax(-1)
+        return (maneuver, q) if self.memory is None else (maneuver, q, x)
+
+
+def _plain(layer: nn.Module) -> nn.Module:
+    """Torch's own layer with the one set of parameters of an agent's layer."""
+    if isinstance(layer, AgentLinear):
+        outputs, inputs = layer.weight.shape[1:]
+        plain: nn.Module = nn.Linear(inputs, outputs)
+    elif isinstance(layer, AgentLayerNorm):
+        plain = nn.LayerNorm(layer.weight.shape[1])
+    elif isinstance(layer, AgentGRU):
+        plain = nn.GRU(layer.input_weight.shape[2], layer.hidden_weight.shape[2])
+    else:
+        return layer
+    with torch.no_grad():
+        for parameter, source in zip(plain.parameters(), layer.parameters(), strict=True):
+            parameter.copy_(source[0])
+    return plain
+
+
+def policy_model(agent: AgentNetwork, metadata: PolicyMetadata) -> onnx.ModelProto:
+    """One robot's network as a self-contained ONNX model with a dynamic batch.
+
+    Inputs are observation float32 [batch, size], action_mask bool [batch, actions] and, with a memory, hidden_in
+    float32 [batch, hidden]; outputs maneuver int64 [batch], q_values float32 [batch, actions] and hidden_out like
+    hidden_in.
+
+    Args:
+        agent: a network with one set of parameters.
+        metadata: what the file says about itself.
+
+    Raises:
+        InputError: the network's sizes are not those of the metadata.
+    """
+    sizes = (len(agent.observation_scale), agent.n_actions)
+    if sizes != (metadata.observation.size, len(metadata.actions)):
+        raise InputError(
+            f"the network takes {sizes[0]} features and has {sizes[1]} actions; "
+            f"the schema has {metadata.observation.size} and {len(metadata.actions)}"
+        )
+    network = RobotNetwork(agent.cpu()).eval()
+    names = ["observation", "action_mask", "hidden_in"][: 3 if agent.hidden_size else 2]
+    results = ["maneuver", "q_values", "hidden_out"][: len(names)]
+    # A batch of 2, because torch would take a batch of 1 for a constant.
+    example = (torch.zeros(2, sizes[0]), torch.ones(2, sizes[1], dtype=torch.bool), torch.zeros(2, agent.hidden_size))
+    batch = torch.export.Dim("batch")
+    with quiet_export():
+        program = torch.onnx.export(
+            network,
+            example[: len(names)],
+            dynamo=True,
+            external_data=False,
+            opset_version=OPSET,
+            input_names=names,
+            output_names=results,
+            dynamic_shapes=tuple({0: batch} for _ in names),
+            verbose=False,
+        )
+    assert program is not None  # it is with dynamo
+    optimizer.optimize_ir(program.model, input_size_limit=_FOLD_ALL, output_size_limit=_FOLD_ALL)
+    graph = program.model.graph
+    _drop_whole_slices(graph)
+    _name(graph, {*network.state_dict(), *names, *results})
+    return finish_model(ir.to_proto(program.model), metadata)
+
+
+def finish_model(model: onnx.ModelProto, metadata: PolicyMetadata) -> onnx.ModelProto:
+    """The model with the metadata in it, checked, and without traces of the machine that made it.
+
+    Raises:
+        onnx.checker.ValidationError: the model breaks the standard, which is an error in this program.
+    """
+    _forget_sources(model.graph)
+    model.ClearField("metadata_props")
+    onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
+    model.producer_name, model.producer_version = "fleetmix", metadata.versions.get("fleetmix", "")
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _drop_whole_slices(graph: ir.Graph) -> None:
+    """Removes the operator by which the exporter cuts the one layer of the memory out of the one layer that it has."""
+    for node in [node for node in graph if node.op_type == "Slice"]:
+        source, *arguments = node.inputs
+        values = [None if tensor is None else tensor.numpy().tolist() for tensor in map(_constant, arguments)]
+        if source is not None and source.shape is not None and source.shape[0] == 1 and values == [[0], [1], [0]]:
+            node.outputs[0].replace_all_uses_with(source)
+            graph.remove(node, safe=True)
+
+
+def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:
+    return None if value is None else value.const_value
+
+
+def _name(graph: ir.Graph, fixed: Collection[str]) -> None:
+    """Names every operator by its kind, and every value but those in `fixed` by the operator and its place there."""
+    counts: dict[str, int] = {}
+    named = set(fixed)
+    for node in graph:
+        counts[node.op_type] = counts.get(node.op_type, 0) + 1
+        node.name = f"{node.op_type}_{counts[node.op_type]}"
+        schema = onnx.defs.get_schema(node.op_type, OPSET)
+        for ports, values in ((schema.inputs, node.inputs), (schema.outputs, node.outputs)):
+            for port, value in zip(ports, values, strict=False):
+                if value is not None and value.name not in named:
+                    value.name = f"{node.name}.{port.name}"
+                    named.add(value.name)
+    graph.name = "policy"
+    initializers = {str(value.name): value for value in graph.initializers.values() if value.uses()}
+    graph.initializers.clear()
+    for name in sorted(initializers):  # the exporter's order changes from run to run
+        graph.register_initializer(initializers[name])
+
+
+def _forget_sources(graph: onnx.GraphProto) -> None:
+    """Removes the exporter's notes, which hold paths of this machine."""
+    for noted in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        noted.ClearField("doc_string")
+        noted.ClearField("metadata_props")
+
+
+@contextmanager
+def quiet_export() -> Iterator[None]:
+    """Keeps torch's notes about its own internals, and about a library that isn't needed, off the terminal."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,1 @@
+"""What a base and a robot's process share: messages, transport, emergency stop. Runs on a robot."""

@@ -1,0 +1,95 @@
+"""The emergency stop: latched by any message that asks for it, released only by one that names the stop that it ends.
+
+So a release that was sent before a stop, or comes twice, can't undo that stop. A robot stands as long as one of its
+stops holds. Base and process have a latch each and tell each other about them in every message: what one of them has
+missed, or lost in a restart, it learns from the other.
+"""
+
+import secrets
+import threading
+import time
+from collections import Counter, deque
+
+from export.protocol.messages import EVERY_ROBOT, Header, Stop, StopWord, WireError, address, pack_stop, read_stop
+
+_MOST = 256
+"""Stops that hold, and released ones, of which the numbers are remembered."""
+
+
+class StopLatch:
+    """Whether a robot is stopped.
+
+    Args:
+        robot: its name; it also obeys what is addressed to all.
+    """
+
+    def __init__(self, robot: str) -> None:
+        self._addresses = (address(robot), address(EVERY_ROBOT))
+        self._lock = threading.Lock()
+        self._holding: dict[int, None] = {}  # in the order in which they came
+        self._released: deque[int] = deque(maxlen=_MOST)
+        self._claimed = 0  # a released stop that the other side still holds
+        self.dropped: Counter[str] = Counter()
+        """Messages that changed nothing, by reason."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop holds."""
+        return bool(self._holding)
+
+    @property
+    def holding(self) -> list[int]:
+        """The numbers of the stops that hold."""
+        with self._lock:
+            return [*self._holding]
+
+    @property
+    def word(self) -> StopWord:
+        """What to tell the other side: a stop that holds, or that one which it holds was released."""
+        with self._lock:
+            return StopWord(next(iter(self._holding)), True) if self._holding else StopWord(self._claimed, False)
+
+    def receive(self, data: bytes) -> bool:
+        """Obeys a message; returns whether it was one for this robot."""
+        with self._lock:
+            try:
+                stop = read_stop(data, self._addresses)
+            except WireError as error:
+                self.dropped[error.what] += 1
+                return False
+            obeyed = self._release(stop.number) if stop.release else self._latch(stop.number)
+            self.dropped["without_effect"] += not obeyed
+            return True
+
+    def hear(self, word: StopWord, releases: bool) -> None:
+        """Takes note of what the other side says; `releases` tells whether its releases count."""
+        with self._lock:
+            self._claimed = 0
+            if word.latched and not self._latch(word.number) and word.number in self._released:
+                self._claimed = word.number
+            elif releases and not word.latched:
+                self._release(word.number)
+
+    def _latch(self, number: int) -> bool:
+        known = number == 0 or number in self._holding or number in self._released
+        if known or len(self._holding) >= _MOST:
+            return False
+        self._holding[number] = None
+        return True
+
+    def _release(self, number: int) -> bool:
+        if number not in self._holding:
+            return False
+        del self._holding[number]
+        self._released.append(number)
+        return True
+
+
+def draw_number() -> int:
+    """A number for a new stop."""
+    return 1 + secrets.randbelow(2**64 - 1)
+
+
+def stop_message(robot: str, number: int, release: bool = False) -> bytes:
+    """A message that stops one robot, or all (`EVERY_ROBOT`), or ends the stop with that number."""
+    return pack_stop(address(robot), Stop(Header(secrets.randbits(64), 0, time.monotonic_ns()), number, release))

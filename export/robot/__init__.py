@@ -1,0 +1,1 @@
+"""One robot's process. Runs on a robot."""

@@ -1,0 +1,134 @@
+"""The loop of one robot: its own sensors in, its own (v, w) out, and a stop whenever something is not right.
+
+The transport's callbacks only store what arrives. One thread, here, is woken by new sensors or by the clock and is the
+only one that uses the gate. The networks run in a second thread, so that one that hangs can't keep the first from
+saying stop.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as OverrunError
+
+from export.protocol.messages import Reason, Sensors
+from export.protocol.stop_latch import StopLatch
+from export.robot.gate import Gate
+from export.robot.inbox import Received, SensorInbox
+from export.robot.pilot import Decision, Pilot, RefusedError
+
+Report = Callable[[Reason, str], None]
+_LATENCIES = 1_000
+
+
+class RobotLoop:
+    """Answers every sensor message with one command, and the lack of sensors with stops.
+
+    Args:
+        pilot: computes commands.
+        inbox: where sensors arrive.
+        latch: the emergency stop.
+        gate: where commands go.
+        control_period: time in which a command must be computed [s].
+        timed: whether the clock counts; not in lock-step, where the base waits for every command.
+        report: told of every stop, with what led to it.
+    """
+
+    def __init__(
+        self,
+        pilot: Pilot,
+        inbox: SensorInbox,
+        latch: StopLatch,
+        gate: Gate,
+        control_period: float,
+        timed: bool,
+        report: Report,
+    ) -> None:
+        self._pilot, self._inbox, self._latch, self._gate, self._report = pilot, inbox, latch, gate, report
+        self._period, self._timed = control_period, timed
+        self._worker = ThreadPoolExecutor(1, "pilot")
+        self._pending: Future[Decision] | None = None
+        self._fresh = True  # the next computation forgets the past
+        self._session = 0
+        self._deadline = time.monotonic_ns()  # when the newest sensors are too old [ns]
+        self._ended = threading.Event()
+        self.latencies: deque[int] = deque(maxlen=_LATENCIES)
+        """From the arrival of sensors to the command [ns], of the last ones, emptied by whoever reads it."""
+
+    def end(self) -> None:
+        """Makes `run` return; may be called from anywhere."""
+        self._ended.set()
+        self._inbox.wake()
+
+    def run(self) -> None:
+        """Drives until `end`; the last word is a stop."""
+        self._report(Reason.NO_SENSORS, "waiting for sensors")
+        try:
+            self._drive()
+        finally:
+            self._stop(Reason.SHUTDOWN, "the process ends", None)
+
+    def _drive(self) -> None:
+        while not self._ended.is_set():
+            received = self._inbox.take(self._patience())
+            if received is not None:
+                self._answer(received)
+            elif self._latch.stopped and self._gate.reason is not Reason.EMERGENCY_STOP:
+                self._stop(Reason.EMERGENCY_STOP, "told to stop", None)
+            elif self._timed and time.monotonic_ns() >= self._deadline:
+                self._silence()
+
+    def _patience(self) -> float:
+        """How long to wait for sensors [s]; a silent base is told to stop every period."""
+        if not self._timed:
+            return 1.0
+        left = (self._deadline - time.monotonic_ns()) / 1e9
+        return left if left > 0 else self._period
+
+    def _silence(self) -> None:
+        if self._latch.stopped:
+            self._gate.stop(Reason.EMERGENCY_STOP)
+        elif self._session == 0:
+            self._gate.stop(Reason.NO_SENSORS)
+        else:
+            self._stop(Reason.STALE_SENSORS, "no new sensors", None)
+
+    def _answer(self, received: Received) -> None:
+        sensors = received.sensors
+        self._deadline = received.fresh_until
+        if sensors.header.session != self._session:
+            self._session, self._fresh = sensors.header.session, True
+        try:
+            self._latch.hear(sensors.stop, releases=True)
+            if sensors.stop.latched:
+                raise RefusedError(Reason.EMERGENCY_STOP, "the base is stopped")
+            self._gate.require_released()
+            decision = self._compute(received)
+            self._gate.drive(sensors, decision, received.fresh_until)
+        except RefusedError as refused:
+            self._stop(refused.reason, refused.detail, sensors)
+        else:
+            self._report(Reason.NONE, "")
+            self._fresh = False
+        self.latencies.append(time.monotonic_ns() - received.arrival)
+
+    def _compute(self, received: Received) -> Decision:
+        """What the pilot wants, if it says so within the control period that began with the sensors' arrival."""
+        if self._pending is not None and not self._pending.done():
+            raise RefusedError(Reason.OVERRUN, "the computation for earlier sensors still runs")
+        self._pending = self._worker.submit(self._pilot.drive, received.sensors, self._fresh)
+        left = self._period - (time.monotonic_ns() - received.arrival) / 1e9
+        try:
+            return self._pending.result(max(left, 0.0) if self._timed else None)
+        except OverrunError:
+            raise RefusedError(Reason.OVERRUN, f"no command within {self._period} s") from None
+        except RefusedError:
+            raise
+        except Exception as error:  # whatever goes wrong in there, the robot must be told to stop
+            raise RefusedError(Reason.BAD_POLICY, f"the computation failed: {error!r}") from error
+
+    def _stop(self, reason: Reason, detail: str, sensors: Sensors | None) -> None:
+        self._gate.stop(reason, None if sensors is None else sensors.header)
+        self._fresh = True
+        self._report(reason, detail)

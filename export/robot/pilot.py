@@ -1,0 +1,157 @@
+"""From one robot's sensors to the command that its policy and its controller want: everything that a robot computes."""
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from export.protocol.messages import Reason, Sensors, map_hash
+from export.runtime import OnnxController, OnnxPolicy
+from sim.errors import InputError
+from sim.layout import Layout, find_waypoint
+from sim.observation import BROADCAST, MANEUVERS, write_observation
+from sim.scene import RobotConfig, SceneConfig
+
+_START = MANEUVERS.index("stop")
+_SPEED = BROADCAST.index("speed")
+_PATHS = 64
+"""Goals whose ways are remembered."""
+_TOO_FAST = 1.5
+"""Times the largest speed or turn rate: odometry may overshoot a little, as when something pushes the robot."""
+_TOO_NEAR = 0.5
+"""Times the robot's radius: lidar ranges are from its middle, so what it reads is outside of it."""
+_ENDLESS = 1e6
+"""No heading or broadcast is as large [rad, m, m/s]."""
+
+
+class RefusedError(Exception):
+    """Why there is no command; the robot stops."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
+
+
+class Decision(NamedTuple):
+    """What one robot wants to do in the next control period."""
+
+    speed: float
+    """Forward speed [m/s]."""
+    turn_rate: float
+    """Turn rate [rad/s]."""
+    waypoint: tuple[float, float]
+    """Where it heads next, x, y [m]."""
+    maneuver: int
+    """Number of the maneuver."""
+
+
+class Pilot:
+    """One robot's computation, with its own map and its own memory.
+
+    Args:
+        policy: its policy.
+        controller: its controller.
+        scene: the scene of the policy's training, of which the robot and the periods count.
+        layout: the robot's own copy of the map.
+    """
+
+    def __init__(self, policy: OnnxPolicy, controller: OnnxController, scene: SceneConfig, layout: Layout) -> None:
+        self._policy, self._controller = policy, controller
+        self._robot: RobotConfig = scene.robot
+        self._ticks = scene.ticks
+        self._layout, self._map = layout, map_hash(layout.text())
+        self._ways = lru_cache(_PATHS)(layout.shortest_ways)
+        self._bounds = np.stack([policy.spec.low, policy.spec.high])
+        self._observation = np.zeros(policy.spec.size, np.float32)
+        self._maneuver, self._decided = _START, -1
+
+    def drive(self, sensors: Sensors, fresh: bool) -> Decision:
+        """The command for the next control period.
+
+        Args:
+            sensors: what the robot senses.
+            fresh: whether the past is to be forgotten: at the start, after every stop, in a new session.
+
+        Raises:
+            RefusedError: the sensors, the policy's values or the command are not valid.
+        """
+        if sensors.map != self._map:
+            raise RefusedError(Reason.OTHER_MAP, "the base uses another map: start one of the two with the other's")
+        require_valid(sensors, self._robot, self._layout)
+        if fresh:
+            self._policy.reset()
+            self._maneuver, self._decided = _START, -1
+        waypoint = self._observe(sensors)
+        decision = sensors.header.sequence // self._ticks
+        if decision > self._decided:
+            try:
+                self._maneuver = self._policy.act(self._observation).maneuver
+            except InputError as error:
+                raise RefusedError(Reason.BAD_POLICY, str(error)) from error
+            self._decided = decision
+        try:
+            speed, turn_rate = self._controller.command(self._maneuver, self._observation)
+        except InputError as error:
+            raise RefusedError(Reason.BAD_COMMAND, str(error)) from error
+        return Decision(speed, turn_rate, waypoint, self._maneuver)
+
+    def _observe(self, sensors: Sensors) -> tuple[float, float]:
+        """Packs the observation; returns the waypoint."""
+        layout, (x, y, _) = self._layout, sensors.pose
+        cell = int(sensors.goal[1]) * layout.columns + int(sensors.goal[0])
+        path = self._ways(cell)
+        wx, wy, following = find_waypoint(path.next_cell, layout.rows, layout.columns, x, y)
+        wx, wy, dx, dy = float(wx), float(wy), float(wx) - x, float(wy) - y
+        remaining = math.sqrt(dx * dx + dy * dy) + float(path.distance[following])
+        broadcasts = np.empty((1 + len(sensors.broadcasts), len(BROADCAST)))
+        broadcasts[0] = *sensors.pose, sensors.velocity[0], wx, wy, float(sensors.carrying)
+        broadcasts[1:] = sensors.broadcasts
+        write_observation(
+            self._observation, self._bounds, sensors.lidar, broadcasts, 0, sensors.velocity[1],
+            np.array(sensors.goal), remaining, self._maneuver, self._robot.radio_range, self._robot.neighbours,
+        )  # fmt: skip
+        return wx, wy
+
+
+def require_valid(sensors: Sensors, robot: RobotConfig, layout: Layout) -> None:
+    """Refuses sensors that are not finite or can't be; nothing is clamped.
+
+    Raises:
+        RefusedError: names the field and its value.
+    """
+    for name, values in (
+        ("pose", sensors.pose),
+        ("velocity", sensors.velocity),
+        ("goal", sensors.goal),
+        ("lidar", sensors.lidar),
+        ("broadcasts", sensors.broadcasts.ravel()),
+    ):
+        finite = np.isfinite(values)
+        if not finite.all():
+            index = int(np.argmin(finite))
+            raise RefusedError(Reason.BAD_SENSORS, f"{name}[{index}] is {values[index]}; valid are finite numbers")
+    nearest, farthest = _TOO_NEAR * robot.radius, robot.lidar_range * (1 + 1e-5)
+    low, high = float(sensors.lidar.min()), float(sensors.lidar.max())
+    if low < nearest or high > farthest:
+        raise RefusedError(
+            Reason.BAD_SENSORS, f"lidar reads {low} to {high}; valid is {nearest} to {robot.lidar_range} m"
+        )
+    fastest, quickest = _TOO_FAST * robot.max_speed, _TOO_FAST * robot.max_turn_rate
+    for name, value, limit in (
+        ("heading", abs(sensors.pose[2]), _ENDLESS),
+        ("speed", abs(sensors.velocity[0]), fastest),
+        ("turn rate", abs(sensors.velocity[1]), quickest),
+        ("a broadcast", float(np.abs(sensors.broadcasts).max(initial=0.0)), _ENDLESS),
+        ("a broadcast's speed", float(np.abs(sensors.broadcasts[:, _SPEED]).max(initial=0.0)), fastest),
+    ):
+        if value > limit:
+            raise RefusedError(Reason.BAD_SENSORS, f"{name} is up to {value:g}; valid is at most {limit:g}")
+    for name, (x, y) in (("pose", sensors.pose[:2]), ("goal", sensors.goal)):
+        if not (0 <= x < layout.columns and 0 <= y < layout.rows):
+            raise RefusedError(
+                Reason.BAD_SENSORS, f"{name} is ({x}, {y}); valid is within {layout.columns} x {layout.rows} m"
+            )
+    gx, gy = sensors.goal
+    if layout.blocked[int(gy), int(gx)]:
+        raise RefusedError(Reason.BAD_SENSORS, f"goal is ({gx}, {gy}), in a rack; valid is a free cell")

@@ -1,0 +1,1 @@
+"""A bundle held against the trained network and the compiled controller."""

@@ -1,0 +1,110 @@
+"""What runs on a robot from the command line: `fleetmix robot` and `fleetmix stop`, with the standard library's parser.
+
+A robot has numpy, onnxruntime and zenoh, and nothing of what the other commands need.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sim.errors import InputError
+
+if TYPE_CHECKING:
+    import zenoh
+
+COMMANDS = {
+    "robot": "Drive one robot: its own sensors in, its own (v, w) out.",
+    "stop": "Stop one robot or all at once, until they are released.",
+}
+_STOP_TIMEOUT = 2.0
+"""How long to wait for a stop to be confirmed [s]."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see {self.prog} --help")
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog=f"fleetmix {command}", description=COMMANDS[command], allow_abbrev=False)
+    add = parser.add_argument
+    if command == "robot":
+        add("--bundle", type=Path, required=True, metavar="DIR", help="folder of the bundle")
+        add("--id", required=True, dest="name", metavar="NAME", help="which robot this is, such as robot_3")
+        add("--scene", metavar="NAME|FILE", help="the map, where it is another than that of the training")
+        add("--trust", type=Path, metavar="KEY", help="Ed25519 public key (PEM) that must have signed the bundle")
+        add("--log", type=Path, metavar="FILE", help="file for the log, besides stderr")
+        add("--lock-step", action="store_true", help="let the clock count for nothing: the base waits; simulation only")
+    else:
+        add("name", nargs="?", default="all", metavar="ID", help="which robot; all by default")
+        add("--release", action="store_true", help="end the stops that hold")
+    add("--connect", default="tcp/127.0.0.1:7447", metavar="ENDPOINT", help="of the base (default: %(default)s)")
+    add("--zenoh", type=Path, metavar="FILE", help="Zenoh configuration file: TLS, user name, ...")
+    return parser
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Runs a command of `COMMANDS`, the first of the arguments.
+
+    Raises:
+        InputError: an argument is not valid, or what it names.
+    """
+    options = vars(_parser(arguments[0]).parse_args(arguments[1:]))
+    try:
+        import zenoh  # noqa: F401  # tells early what is missing
+    except ImportError as error:
+        raise InputError(f"{error}; valid is an installation with the extra: pip install 'fleetmix[robot]'") from error
+    if arguments[0] == "stop":
+        stop(**options)
+        return
+    from export.robot.process import RobotSettings, run_robot  # needs onnxruntime, which `stop` does not
+
+    run_robot(RobotSettings(**options))
+    sys.stderr.flush()
+    os._exit(0)  # a network that hangs must not keep a process alive that was told to end
+
+
+def stop(name: str, release: bool, connect: str, zenoh: Path | None) -> None:
+    """Stops a robot, or all; or ends the stops that hold now. Says who confirmed it.
+
+    Raises:
+        InputError: nobody did, or one did not do it.
+    """
+    from export.protocol import transport
+    from export.protocol.stop_latch import draw_number, stop_message
+
+    if name != "all":
+        transport.require_name(name)
+    with transport.open_session(connect=connect, settings=zenoh) as session:
+        ask = partial(_ask, session, transport.stop_key(name))
+        if release:
+            said = ask(None)
+            for number in sorted({int(stop, 16) for reply in said for stop in reply["stops"]}):
+                said = ask(stop_message(name, number, release=True))
+        else:
+            said = ask(stop_message(name, draw_number()))
+    if not said:
+        raise InputError(f"nobody at {connect} confirmed for {name!r}; valid is a running base and a robot's name")
+    for reply in said:
+        print(f"{reply['robot']}: {'stopped' if reply['stopped'] else 'released'} (its {reply['part']})")
+    if any(reply["stopped"] is release for reply in said):
+        raise InputError(f"{name} was told otherwise meanwhile; look at it, then say again what you want")
+
+
+def _ask(session: "zenoh.Session", key: str, message: bytes | None) -> list[dict[str, Any]]:
+    """What bases and processes answer, in the order of their names; nothing if there are none."""
+    from zenoh import ConsolidationMode
+
+    for _ in range(20):  # the connection is made in the background
+        replies = session.get(key, payload=message, consolidation=ConsolidationMode.NONE, timeout=_STOP_TIMEOUT)
+        said = [json.loads(reply.ok.payload.to_bytes()) for reply in replies if reply.ok is not None]
+        if said:
+            return sorted(said, key=lambda reply: (str(reply["robot"]), str(reply["part"])))
+        time.sleep(_STOP_TIMEOUT / 20)
+    return []

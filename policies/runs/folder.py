@@ -1,0 +1,169 @@
+"""The folder of a training run: everything that it takes to go on with it, to measure it and to export it.
+
+    config.yaml    the settings, resolved        layout.map    a copy of the map
+    metrics.csv    one row every few iterations  tensorboard/  the same for TensorBoard
+    checkpoints/   newest and best                evaluation.json  the last evaluation where it was trained
+
+`config.yaml` is written last, so a folder that has one is complete.
+"""
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from policies.agent import AgentNetwork
+from policies.runs.checkpoint import CheckpointInfo, Which, load_checkpoint
+from policies.runs.config import TrainConfig, config_from_dict
+from policies.environments import EnvSource
+from policies.files import write_atomically
+from sim.errors import InputError
+
+CONFIG, LAYOUT, EVALUATION = "config.yaml", "layout.map", "evaluation.json"
+LAYOUT_HASH = "layout_sha256"
+"""What the settings in the folder tell of the map beside them."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run."""
+
+    path: Path
+    """Its folder."""
+    config: TrainConfig
+    source: EnvSource
+    """The environment; `source.parsed_layout()` is the warehouse's map."""
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of its checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def saved(self) -> bool:
+        """Whether there is any checkpoint, whole or not."""
+        return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
+
+    def write(self) -> None:
+        """Makes the folder, or brings its settings up to date; raises InputError when it can't be written."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"can't make the run folder {str(self.path)!r}: {error.strerror}") from error
+        if self.source.scene is not None:
+            write_atomically(self.path / LAYOUT, self.source.layout.encode())
+        pinned = {} if self.source.scene is None else {LAYOUT_HASH: _hash(self.source.layout)}
+        text = yaml.safe_dump({**dataclasses.asdict(self.config), **pinned}, sort_keys=False)
+        write_atomically(self.path / CONFIG, text.encode())
+
+
+def new_run(path: Path, config: TrainConfig) -> Run:
+    """A run that is to begin, in memory; `Run.write` makes its folder.
+
+    Raises:
+        InputError: the folder already holds a run, or the scene's layout is not valid.
+    """
+    if (path / CONFIG).exists() or (path / "checkpoints").exists():
+        raise InputError(f"run folder {str(path)!r} already holds a run; valid is another folder, or --resume")
+    if path.exists() and not path.is_dir():
+        raise InputError(f"run folder {str(path)!r} is a file; valid is a folder, or a name that is free")
+    return Run(path, config, EnvSource(factory=config.env) if config.env else EnvSource.of_scene(config.scene))
+
+
+def load_run(path: Path) -> Run:
+    """A run that began earlier.
+
+    Raises:
+        InputError: the folder is missing, half-written, or its settings are not valid.
+    """
+    if not path.is_dir():
+        found = "is a file" if path.exists() else "does not exist"
+        raise InputError(f"run folder {str(path)!r} {found}; valid is a folder that `fleetmix train` made")
+    try:
+        values = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"run folder {str(path)!r} has no {CONFIG}; valid is one that `fleetmix train` made"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{str(path / CONFIG)!r} is not readable as YAML ({reason}); restore it from a copy"
+        ) from error
+    if not isinstance(values, dict):
+        raise InputError(f"{str(path / CONFIG)!r} holds no settings; restore it from a copy")
+    pinned = values.pop(LAYOUT_HASH, None)
+    config = config_from_dict(values, str(path / CONFIG))
+    if config.env:
+        return Run(path, config, EnvSource(factory=config.env))
+    try:
+        layout = (path / LAYOUT).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{str(path / LAYOUT)!r} can't be read: {error.strerror}; restore it from a copy") from error
+    if pinned not in (None, _hash(layout)):
+        raise InputError(f"{str(path / LAYOUT)!r} is not the map that this run began with; restore it from a copy")
+    run = Run(path, config, EnvSource(config.scene, layout))
+    run.source.parsed_layout()  # a damaged map is better found here than in a worker
+    return run
+
+
+def _hash(layout: str) -> str:
+    return hashlib.sha256(layout.encode()).hexdigest()
+
+
+def resume_run(path: Path, config: TrainConfig) -> Run:
+    """An earlier run with the settings to go on with; the folder's map counts, whatever became of the original.
+
+    Raises:
+        InputError: as `load_run`, or the settings have another environment, algorithm or agent network than the run.
+    """
+    run = load_run(path)
+    old = _identity(run.config)
+    for name, value in _identity(config).items():
+        if value != old.get(name) and not (
+            name == "scene" and EnvSource.of_scene(config.scene).layout == run.source.layout
+        ):
+            raise InputError(f"{name} is {value!r}, but run {str(path)!r} has {old[name]!r}; --resume needs the same")
+    source = run.source
+    if source.scene is not None:
+        config = dataclasses.replace(config, scene=dataclasses.replace(config.scene, layout=run.config.scene.layout))
+        source = dataclasses.replace(source, scene=config.scene)
+    return Run(path, config, source)
+
+
+def _identity(config: TrainConfig) -> dict[str, Any]:
+    """What can't change within a run, by the name that an error gives it."""
+    identity = {"env": config.env, "algo": config.algo}
+    identity |= {f"agent.{name}": value for name, value in dataclasses.asdict(config.agent).items()}
+    if config.env:
+        return identity
+    scene = dataclasses.asdict(config.scene)
+    named = {"scene": scene.pop("layout"), "robots": scene.pop("robots")}
+    return {**identity, **named, **{f"scene.{name}": value for name, value in scene.items()}}
+
+
+def load_agent(run: Run, which: Which = "best") -> tuple[AgentNetwork, CheckpointInfo]:
+    """The trained agent network of a run, and what is known about it.
+
+    It is the learner's target network: a moving average of the parameters, whose greedy policy is better and steadier
+    than that of the last update.
+
+    Raises:
+        InputError: the checkpoint is missing, damaged, or not of this run's agent network.
+    """
+    checkpoint = load_checkpoint(run.checkpoints, which)
+    prefix = "target_agent."
+    weights = {name.removeprefix(prefix): x for name, x in checkpoint.tensors.items() if name.startswith(prefix)}
+    info = checkpoint.info
+    try:
+        agent = AgentNetwork(info.n_agents, weights["observation_scale"], info.n_actions, run.config.agent)
+        agent.load_state_dict(weights)
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"checkpoint {which!r} of run {str(run.path)!r} does not fit its {CONFIG}: {reason}"
+        ) from error
+    return agent, info

@@ -1,0 +1,51 @@
+"""A minute of what `benchmarks/soak.py` does for half an hour."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.fleet_soak import Soak, SoakConfig, SoakError
+from export.graphs.bundle_writer import write_bundle
+from sim.observation import MANEUVERS
+from sim.scene import SceneConfig
+from tests.export.conftest import MLP, make_agent, make_metadata
+
+SMALL = SceneConfig(robots=3)
+
+
+@pytest.fixture(scope="module")
+def always_go(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that delivers without having learned anything."""
+    agent = make_agent(MLP, SMALL)
+    with torch.no_grad():
+        agent.head.weight.zero_()
+        agent.head.bias.zero_()
+        agent.head.bias[..., MANEUVERS.index("go")] = 1.0
+    return write_bundle(agent, make_metadata(MLP, SMALL), tmp_path_factory.mktemp("go") / "bundle", 3).path
+
+
+@pytest.mark.slow
+def test_a_minute_of_kills_pauses_and_bad_messages(always_go: Path) -> None:
+    config = SoakConfig(
+        always_go, minutes=1.0, robots=3, scene="small", seed=3, lost=0.03, doubled=0.03, delayed=0.03, kill_every=4,
+        pause_every=8, stop_every=20,
+    )  # fmt: skip
+    report = Soak(config).run()
+    assert report.seconds >= 60
+    assert all(report.events[name] > 0 for name in ("killed", "paused", "stopped", "lost", "doubled", "delayed"))
+    assert report.reasons["silent"] > 20
+    assert report.dropped["doubled"] > 5
+    assert report.deliveries >= 1
+    assert 0 < report.oldest < 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "said"), [({"growth": -1000.0}, "the memory of"), ({"lost": 1.0}, "0 deliveries in")]
+)
+def test_it_ends_where_something_does_not_hold(always_go: Path, change: dict, said: str) -> None:
+    config = replace(SoakConfig(always_go, minutes=0.25, robots=2, kill_every=1e9, pause_every=1e9), **change)
+    with pytest.raises(SoakError, match=said):
+        Soak(config).run()

@@ -1,0 +1,123 @@
+import pytest
+
+from export.protocol.messages import NO_STOP, Header, Stop, StopWord, address, pack_stop
+from export.protocol.stop_latch import StopLatch, draw_number, stop_message
+from tests.export.robot_bench import NAME
+
+
+def pressed(*numbers: int) -> StopLatch:
+    latch = StopLatch(NAME)
+    for number in numbers:
+        assert latch.receive(stop_message(NAME, number))
+    return latch
+
+
+def exchange(base: StopLatch, process: StopLatch, times: int = 4) -> None:
+    """What base and process say to each other in a few control periods."""
+    for _ in range(times):
+        process.hear(base.word, releases=True)
+        base.hear(process.word, releases=False)
+
+
+@pytest.mark.parametrize("who", [NAME, "all"])
+def test_a_stop_holds_until_its_own_release(who: str) -> None:
+    latch = StopLatch(NAME)
+    stop = stop_message(who, 12)
+    assert latch.receive(stop)
+    for other in (
+        b"",
+        stop[:-1],
+        stop_message("robot_1", 12, release=True),
+        stop_message(NAME, 13, release=True),
+        pack_stop(address(NAME), Stop(Header(1, 0, 0), 0, True)),
+    ):
+        latch.receive(other)
+        assert latch.stopped
+    assert latch.receive(stop_message("all", 12, release=True))
+    assert not latch.stopped
+    assert latch.dropped == {"length": 2, "robot": 1, "content": 1, "without_effect": 1}
+
+
+def test_a_release_never_undoes_another_stop() -> None:
+    latch, release = pressed(12), stop_message(NAME, 12, release=True)
+    latch.receive(release)
+    latch.receive(stop_message(NAME, 13))
+    latch.receive(release)  # once more, or late
+    assert latch.holding == [13]
+
+
+def test_a_release_that_comes_before_its_stop_is_lost() -> None:
+    latch = StopLatch(NAME)
+    latch.receive(stop_message(NAME, 12, release=True))
+    latch.receive(stop_message(NAME, 12))
+    assert latch.stopped
+
+
+def test_a_stop_that_comes_again_after_its_release_is_an_old_one() -> None:
+    latch = pressed(12)
+    latch.receive(stop_message(NAME, 12, release=True))
+    latch.receive(stop_message(NAME, 12))
+    assert not latch.stopped
+
+
+def test_every_stop_wants_its_own_release() -> None:
+    latch = pressed(12, 13)
+    latch.receive(stop_message(NAME, 12, release=True))
+    assert latch.holding == [13]
+    latch.receive(stop_message(NAME, 13, release=True))
+    assert not latch.stopped
+
+
+def test_what_one_side_missed_it_learns_from_the_other() -> None:
+    base, process = pressed(12), StopLatch(NAME)
+    exchange(base, process)
+    assert process.holding == [12]
+    base.receive(stop_message(NAME, 12, release=True))
+    exchange(base, process)
+    assert base.holding == process.holding == []
+
+
+@pytest.mark.parametrize("lost", ["base", "process"])
+def test_a_stop_outlives_a_restart_of_either_side(lost: str) -> None:
+    base, process = pressed(12), StopLatch(NAME)
+    exchange(base, process)
+    if lost == "base":
+        base = StopLatch(NAME)
+    else:
+        process = StopLatch(NAME)
+    exchange(base, process)
+    assert (base.holding, process.holding) == ([12], [12])
+    base.receive(stop_message("all", 12, release=True))
+    exchange(base, process)
+    assert base.holding == process.holding == []
+
+
+def test_a_process_that_slept_through_everything_ends_up_free() -> None:
+    base, process = pressed(12, 13), pressed(12, 14)
+    for number in (12, 13):
+        base.receive(stop_message(NAME, number, release=True))
+    exchange(base, process)
+    assert process.holding == base.holding == [14]  # nobody released that one
+    base.receive(stop_message(NAME, 14, release=True))
+    exchange(base, process)
+    assert base.holding == process.holding == []
+
+
+def test_a_base_that_stands_still_for_a_reason_of_its_own_latches_nothing() -> None:
+    process = StopLatch(NAME)
+    process.hear(StopWord(0, True), releases=True)
+    assert process.word == NO_STOP
+
+
+def test_a_flood_of_stops_fills_no_memory_and_can_be_released() -> None:
+    latch = pressed(*range(1, 1001))
+    assert len(latch.holding) == 256
+    for number in latch.holding:
+        latch.receive(stop_message(NAME, number, release=True))
+    assert not latch.stopped
+
+
+def test_numbers_differ_and_are_never_none() -> None:
+    numbers = {draw_number() for _ in range(1000)}
+    assert len(numbers) == 1000
+    assert 0 not in numbers

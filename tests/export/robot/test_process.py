@@ -1,0 +1,259 @@
+"""What a real robot process does when something fails: over a real transport, timed."""
+
+import json
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from export.protocol.messages import Header, Mode, Reason, StopWord, Wire, map_hash
+from export.protocol.stop_latch import stop_message
+from export.protocol.transport import open_session, publish_surely, publisher, sensors_key, stop_key
+from tests.export.conftest import SCENE
+from tests.export.robot_bench import LAYOUT, ME, NAME, WIRE, Bench, robot_bench, some_sensors
+
+pytestmark = pytest.mark.slow
+STALE = 0.3
+
+
+@pytest.fixture
+def bench(mlp_bundle: Path):
+    with robot_bench(mlp_bundle) as bench:
+        yield bench
+
+
+@pytest.fixture
+def gru_bench(gru_bundle: Path):
+    with robot_bench(gru_bundle) as bench:
+        yield bench
+
+
+def test_it_drives_and_is_small(bench: Bench) -> None:
+    command = bench.drives()
+    assert command.waypoint != (0.0, 0.0)
+    process = psutil.Process(bench.processes.running[NAME].pid)
+    assert process.memory_info().rss < 100e6
+
+
+def test_without_sensors_it_only_ever_says_stop(bench: Bench) -> None:
+    bench.wait(lambda: len(bench.commands) > 5)
+    assert {(c.mode, c.reason, c.speed, c.turn_rate) for _, c in bench.commands} == {
+        (Mode.STOP, Reason.NO_SENSORS, 0.0, 0.0)
+    }
+
+
+def test_stale_sensors_stop_it_in_time_and_it_goes_on_with_a_fresh_memory(gru_bench: Bench) -> None:
+    bench = gru_bench
+    first = bench.ask()
+    bench.drives(8)
+    sent = time.monotonic()
+    stopped = bench.stops(Reason.STALE_SENSORS)
+    print(f"stop {stopped - sent:.3f} s after the last sensors")
+    assert stopped - sent < STALE + 0.1
+    # The same sensors as at the very start bring the same decision as at the very start: nothing is remembered.
+    again = bench.ask()
+    assert (again.mode, again.maneuver, again.speed, again.turn_rate) == (
+        Mode.DRIVE, first.maneuver, first.speed, first.turn_rate,
+    )  # fmt: skip
+
+
+def test_late_doubled_reordered_and_foreign_messages_are_dropped_and_counted(bench: Bench) -> None:
+    bench.drives(3)
+    newest = Header(bench.epoch, bench.sequence, time.monotonic_ns())
+    bench.send_raw(WIRE.pack_sensors(ME, some_sensors(newest)))  # doubled
+    bench.send_raw(WIRE.pack_sensors(ME, some_sensors(newest._replace(sequence=newest.sequence - 1))))
+    good = WIRE.pack_sensors(ME, some_sensors(newest._replace(sequence=newest.sequence + 1)))
+    bench.send_raw(good[:-1])
+    bench.send_raw(good[:12] + b"\x63\x00" + good[14:])
+    bench.send_raw(good[:-9] + b"\x01" + good[-8:])
+    bench.send_raw(Wire(replace(SCENE.robot, max_speed=1.0), 0.1).pack_sensors(ME, some_sensors()))
+    bench.send_raw(WIRE.pack_sensors(ME + 1, some_sensors()))
+    bench.sequence += 1
+    bench.send(stamp=time.monotonic_ns() - 500_000_000)  # half a second under way... and behind the last one's stamp
+    bench.drives(2)
+    for name in ("doubled", "out_of_order", "length", "version", "checksum", "schema", "robot", "clock_jumped_back"):
+        bench.counted("dropped", name)
+    answered = [c.answers for _, c in bench.commands if c.mode is Mode.DRIVE]
+    assert len(answered) == len(set(answered))  # one command for each sensor message at most
+    assert bench.said().count("stops") <= 3
+
+
+@pytest.mark.parametrize("field", ["pose", "velocity", "goal", "lidar", "broadcasts"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_sensors_that_are_not_finite_stop_it_at_once(bench: Bench, field: str, value: float) -> None:
+    bench.drives()
+    good = getattr(some_sensors(), field)
+    bad = np.full((2, 7), value) if field == "broadcasts" else np.array(good, np.float64)
+    bad[-1] = value
+    bench.refuses(Reason.BAD_SENSORS, **{field: bad.astype(np.float32) if field == "lidar" else bad})
+    bench.drives()
+    bench.says(f"{field}[")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lidar": np.full(SCENE.robot.lidar_rays, 4.1, np.float32)},
+        {"lidar": np.full(SCENE.robot.lidar_rays, -0.1, np.float32)},
+        {"lidar": np.full(SCENE.robot.lidar_rays, 0.0, np.float32)},  # what many scanners say for: nothing seen
+        {"lidar": np.array([0.1] + [2.0] * (SCENE.robot.lidar_rays - 1), np.float32)},  # inside the robot itself
+        {"velocity": (2.0, 0.0)},
+        {"velocity": (0.0, -9.0)},
+        {"pose": (*some_sensors().pose[:2], 1e300)},
+        {"broadcasts": np.array([[2.0, 2.0, 1e300, 0.0, 2.0, 2.0, 0.0]])},
+        {"broadcasts": np.array([[2.0, 2.0, 0.0, 9.0, 2.0, 2.0, 0.0]])},
+        {"pose": (-0.1, 0.5, 0.0)},
+        {"goal": (1e300, 0.5)},
+        {"goal": tuple(float(v) + 0.5 for v in np.argwhere(LAYOUT.blocked)[0][::-1])},
+    ],
+)
+def test_sensors_that_can_not_be_stop_it(bench: Bench, changes: dict) -> None:
+    bench.drives()
+    bench.refuses(Reason.BAD_SENSORS, **changes)
+
+
+def test_another_map_stops_it(bench: Bench) -> None:
+    bench.drives()
+    bench.refuses(Reason.OTHER_MAP, map=map_hash("another"))
+
+
+def test_an_emergency_stop_is_latched_until_it_is_released(bench: Bench) -> None:
+
+    def say(who: str, data: bytes) -> None:
+        publish_surely(bench.session, stop_key(who), data)
+
+    bench.drives()
+    before, pressed = len(bench.commands), time.monotonic()
+    say(NAME, stop_message(NAME, 12))
+    stopped = bench.stops(Reason.EMERGENCY_STOP, after=before)
+    print(f"stop {stopped - pressed:.4f} s after the emergency stop was sent")
+    assert stopped - pressed < 0.1  # at once, not when the next sensors come
+    for _ in range(3):
+        bench.refuses(Reason.EMERGENCY_STOP)
+    say("all", stop_message("all", 12, release=True)[:-1])  # cut short: no release
+    say(NAME, stop_message("robot_1", 12, release=True))
+    say(NAME, stop_message(NAME, 13, release=True))  # of another stop
+    time.sleep(0.05)
+    bench.refuses(Reason.EMERGENCY_STOP)
+    say("all", stop_message("all", 12, release=True))
+    time.sleep(0.05)
+    bench.drives()
+    (reply,) = bench.session.get(stop_key("all"), payload=stop_message("all", 14), timeout=2.0)
+    said = {"robot": NAME, "part": "process", "stopped": True, "stops": ["000000000000000e"]}
+    assert json.loads(reply.ok.payload.to_bytes()) == said
+    (reply,) = bench.session.get(stop_key(NAME), timeout=2.0)  # nothing but a question
+    assert json.loads(reply.ok.payload.to_bytes()) == said
+    bench.refuses(Reason.EMERGENCY_STOP)
+    say("all", stop_message("all", 14, release=True))
+    time.sleep(0.05)
+    bench.drives()
+
+
+def test_a_stop_of_its_base_is_its_own_stop(bench: Bench) -> None:
+    bench.drives()
+    bench.refuses(Reason.EMERGENCY_STOP, stop=StopWord(0, True))  # the base's own button: as long as it says so
+    bench.drives()
+    bench.refuses(Reason.EMERGENCY_STOP, stop=StopWord(12, True))
+    for _ in range(3):
+        bench.refuses(Reason.EMERGENCY_STOP)  # the base was restarted, and knows nothing any more
+    assert bench.commands[-1][1].stop == (12, True)  # but it is told
+    bench.refuses(Reason.EMERGENCY_STOP, stop=StopWord(13, False))
+    bench.wait(lambda: bench.state.get("emergency_stop") is True)
+    assert bench.state["stops_that_hold"] == ["000000000000000c"]
+    bench.ask(stop=StopWord(12, False))
+    bench.drives()
+    bench.wait(lambda: bench.state["emergency_stop"] is False)
+
+
+def test_a_stopped_robot_without_sensors_goes_on_saying_why_it_stopped(bench: Bench) -> None:
+    bench.drives()
+    before = len(bench.commands)
+    publish_surely(bench.session, stop_key(NAME), stop_message(NAME, 12))
+    bench.stops(Reason.EMERGENCY_STOP, after=before)
+    first = next(i for i, (_, c) in enumerate(bench.commands) if c.reason is Reason.EMERGENCY_STOP)
+    bench.wait(lambda: len(bench.commands) > first + 12)
+    assert {c.reason for _, c in bench.commands[first:]} == {Reason.EMERGENCY_STOP}
+    assert bench.said().count("stops: ") == 2  # before the first sensors, and this one
+
+
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_a_clock_that_jumps_costs_a_message_at_most(bench: Bench, jump: int) -> None:
+    bench.drives()
+    times = []
+    for _ in range(5):
+        time.sleep(0.1)
+        header = bench.send(stamp=time.monotonic_ns() + jump * 10**9)
+        times.append(header)
+    bench.wait(lambda: bench.answer(times[-1]) is not None)
+    answers = [bench.answer(header) for header in times]
+    assert [a is not None and a.mode is Mode.DRIVE for a in answers] == [jump > 0, True, True, True, True]
+
+
+def test_a_paused_process_sends_nothing_old_when_it_wakes(bench: Bench) -> None:
+    bench.drives()
+    pid = bench.processes.running[NAME].pid
+    os.kill(pid, signal.SIGSTOP)
+    sent = {}
+    for _ in range(15):
+        time.sleep(0.1)
+        sent[bench.send()] = time.monotonic()
+    os.kill(pid, signal.SIGCONT)
+    woke = time.monotonic()
+    bench.drives(2)
+    for at, command in bench.commands:
+        if command.mode is Mode.DRIVE and command.answers in sent:
+            assert at - sent[command.answers] < STALE, at - woke
+    bench.counted("dropped", "late")
+
+
+def test_a_full_disk_for_the_log_does_not_stop_it(mlp_bundle: Path) -> None:
+    with robot_bench(mlp_bundle, "--log", "/dev/full") as bench:
+        bench.drives()
+        bench.wait(lambda: bench.state.get("lost_log_lines", 0) > 0)
+        bench.drives()
+
+
+def test_the_transport_can_go_and_come_back(mlp_bundle: Path) -> None:
+    with robot_bench(mlp_bundle) as bench:
+        bench.drives()
+        endpoint = bench.processes.endpoint
+        bench.session.close()
+        closed = time.monotonic()
+        time.sleep(1.0)
+        assert bench.processes.running[NAME].poll() is None
+        with open_session(listen=endpoint) as session:
+            again = Bench(session, bench.processes)
+            again.epoch, again.sequence = 2, -1
+            again.wait(lambda: again.commands, 10)  # it says stop until it gets sensors
+            print(f"connected again {time.monotonic() - closed - 1.0:.3f} s after the other side was back")
+            again.drives()
+        bench.says("stale_sensors")
+
+
+def test_it_ends_with_a_stop(bench: Bench) -> None:
+    bench.drives()
+    bench.processes.running[NAME].terminate()
+    bench.stops(Reason.SHUTDOWN)
+    assert bench.processes.running[NAME].wait(5) == 0
+
+
+def test_random_bytes_do_not_move_it(bench: Bench) -> None:
+    bench.drives()
+    rng = np.random.default_rng(0)
+    good = WIRE.pack_sensors(ME, some_sensors(Header(bench.epoch, bench.sequence + 1, time.monotonic_ns())))
+    sent = publisher(bench.session, sensors_key(NAME))
+    begin = len(bench.commands)
+    for _ in range(5000):
+        data = bytearray(good)
+        for _ in range(rng.integers(1, 8)):
+            data[rng.integers(len(data))] = rng.integers(256)
+        if bytes(data) != good:
+            sent.put(bytes(data[: rng.integers(len(data) + 1)] if rng.random() < 0.3 else data))
+    bench.stops(Reason.STALE_SENSORS)
+    assert not any(c.mode is Mode.DRIVE for _, c in bench.commands[begin + 1 :])
+    bench.drives()
