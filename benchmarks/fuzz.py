@@ -21,7 +21,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from export.bundle.manifest import MANIFEST, parse_manifest
+from export.bundle.files import MANIFEST
+from export.bundle.manifest import parse_manifest
 from export.bundle.metadata import read_metadata
 from export.bundle.onnx_file import check_onnx_bytes
 from export.fleet.base import RobotBase

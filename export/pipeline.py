@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Dict
 
-from export.bundle.manifest import is_bundle
+from export.bundle.files import is_bundle
 from export.graphs.bundle_writer import Bundle, write_bundle
 from export.graphs.origin import Training, generic_metadata, warehouse_metadata
 from export.runtime import OnnxPolicy

@@ -11,8 +11,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from export.bundle.manifest import SIGNATURE
-from export.bundle.signature import signature_of
+from export.bundle.files import SIGNATURE
+from export.bundle.manifest import open_bundle
+from export.bundle.signature import sign_manifest
 from export.fleet.evaluate import drive_processes
 from export.fleet.host import Host, host_fleet
 from export.fleet.onnx_policy import OnnxFleet
@@ -186,7 +187,9 @@ def sign(bundle: Place, key: Path) -> None:
         bundle: the bundle's folder.
         key: private key (PEM), as `openssl genpkey -algorithm ed25519 -out key.pem` makes it.
     """
-    write_atomically(bundle / SIGNATURE, signature_of(bundle, key))
+    opened = open_bundle(bundle)
+    opened.require_whole()
+    write_atomically(bundle / SIGNATURE, sign_manifest(opened.manifest_bytes, key))
     _say(f"signed: {bundle / SIGNATURE}")
 
 

@@ -8,21 +8,24 @@ is read afterwards is held against exactly that manifest: nobody can change it i
 import hashlib
 import json
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from export.bundle.metadata import SCHEMA_VERSION, WRONG_STRUCTURE, listed, read_object, require_version
+from export.bundle.files import (
+    LARGEST_FILE,
+    LARGEST_MANIFEST,
+    MANIFEST,
+    SCHEMA_VERSION,
+    SIGNATURE,
+    WRONG_STRUCTURE,
+    is_bundle,
+    listed,
+    read_file,
+    read_object,
+    require_version,
+)
 from sim.errors import InputError
-
-MANIFEST = "manifest.json"
-SIGNATURE = "manifest.sig"
-CONTROLLER = "controller.onnx"
-LARGEST_MANIFEST = 2**20
-"""Larger manifests are not read [bytes]."""
-LARGEST_FILE = 2**26
-"""Larger files are not read [bytes]."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,11 @@ class OpenBundle:
             raise InputError(f"{path}: its bytes were changed: sha256 is {found}, but {MANIFEST} says {entry.sha256}")
         return data
 
+    def require_whole(self) -> None:
+        """Raise InputError unless every file that the manifest lists is as it was written."""
+        for name in self.manifest.files:
+            self.read(name)
+
 
 def open_bundle(folder: Path, trust: Path | None = None) -> OpenBundle:
     """Opens a bundle.
@@ -111,9 +119,8 @@ def open_bundle(folder: Path, trust: Path | None = None) -> OpenBundle:
         raise InputError(f"bundle {str(folder)!r}: can't read its {MANIFEST} ({error})") from error
     if trust is not None:
         try:
-            from export.bundle.signature import (
-                require_signed,  # needs cryptography, which only robots that trust a key have
-            )
+            # needs cryptography, which only robots that trust a key have
+            from export.bundle.signature import require_signed
         except ModuleNotFoundError as error:
             raise InputError(f"{error}; checking signatures needs the extra: pip install 'fleetmix[sign]'") from error
 
@@ -165,24 +172,6 @@ def parse_manifest(data: bytes, source: str) -> Manifest:
     return manifest
 
 
-def read_file(path: Path, largest: int) -> bytes:
-    """The bytes of a file that is not larger than `largest` [bytes].
-
-    Raises:
-        InputError: it can't be read, or is larger.
-    """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep its reader waiting
-            raise InputError(f"{path}: it is no file")
-        with path.open("rb") as file:
-            data = file.read(largest + 1)
-    except OSError as error:
-        raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
-    if len(data) > largest:
-        raise InputError(f"{path}: it has more than {largest} bytes; valid is at most that")
-    return data
-
-
 def read_pinned(path: Path, sha256: str | None = None) -> bytes:
     """The bytes of a file, checked against `sha256`, and against the manifest beside it when there is one.
 
@@ -195,8 +184,3 @@ def read_pinned(path: Path, sha256: str | None = None) -> bytes:
     if sha256 is not None and found != sha256.lower():
         raise InputError(f"{path}: its sha256 is {found}, but {sha256} was asked for")
     return data
-
-
-def is_bundle(folder: Path) -> bool:
-    """Whether the folder holds a manifest."""
-    return (folder / MANIFEST).is_file()

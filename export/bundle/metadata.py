@@ -6,20 +6,17 @@ same float; an unbounded range is null.
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
+from export.bundle.files import SCHEMA_VERSION, WRONG_STRUCTURE, listed, read_object, require_version
 from sim.errors import InputError
 from sim.observation import ObservationSpec
 from sim.scene import SceneConfig, scene_from_dict
 
-SCHEMA_VERSION = 1
-"""Goes up when an older robot could misread a newer file."""
 METADATA_KEY = "fleetmix"
 """The entry of an ONNX model's metadata_props that holds the schema."""
-WRONG_STRUCTURE = (TypeError, KeyError, AttributeError, ValueError, ArithmeticError)
-"""What reading values of the wrong type from JSON raises."""
 
 Role = Literal["policy", "controller"]
 
@@ -102,31 +99,6 @@ def _interpret(values: dict[str, Any], source: str) -> PolicyMetadata:
 def as_controller(metadata: PolicyMetadata) -> PolicyMetadata:
     """The metadata of the controller that goes with a policy."""
     return replace(metadata, role="controller")
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names for an error message."""
-    return ", ".join(map(repr, sorted(names)))
-
-
-def read_object(text: str, source: str) -> dict[str, Any]:
-    """A JSON object; InputError if the text is something else."""
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{source} is no JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{source} is a {type(values).__name__}; valid is a JSON object")
-    return values
-
-
-def require_version(values: dict[str, Any], source: str) -> None:
-    """Takes the schema version out of an object; InputError if it is another than this release reads."""
-    version = values.pop("schema_version", None)
-    if version != SCHEMA_VERSION:
-        raise InputError(
-            f"{source}: its schema version is {version!r}; this release reads {SCHEMA_VERSION}: export it again"
-        )
 
 
 def _bounds_to_json(value: dict[str, Any]) -> dict[str, Any]:

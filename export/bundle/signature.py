@@ -22,8 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from export.bundle.manifest import MANIFEST, open_bundle, read_file
-from export.bundle.metadata import WRONG_STRUCTURE, read_object
+from export.bundle.files import MANIFEST, WRONG_STRUCTURE, read_file, read_object
 from sim.errors import InputError
 
 _DOMAIN = b"fleetmix bundle manifest\0"
@@ -32,35 +31,27 @@ _LARGEST = 64 * 1024
 """Larger keys and signatures are not read [bytes]."""
 
 
-def sign_manifest(manifest: bytes, key: Ed25519PrivateKey) -> bytes:
-    """The content of a `manifest.sig` for the bytes of a manifest."""
+def sign_manifest(manifest: bytes, key: Path) -> bytes:
+    """Return the content of a `manifest.sig` for the bytes of a manifest.
+
+    Args:
+        manifest: its bytes.
+        key: private key (PEM).
+
+    Raises:
+        InputError: the key is none.
+    """
+    private = _read_private(key)
     values = {
         "algorithm": _ALGORITHM,
-        "key": key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex(),
-        "signature": base64.b64encode(key.sign(_DOMAIN + manifest)).decode(),
+        "key": private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex(),
+        "signature": base64.b64encode(private.sign(_DOMAIN + manifest)).decode(),
     }
     return (json.dumps(values, indent=2) + "\n").encode()
 
 
-def signature_of(folder: Path, key: Path) -> bytes:
-    """The signature of a bundle, all of whose files are as they were written.
-
-    Args:
-        folder: the bundle.
-        key: private key (PEM).
-
-    Raises:
-        InputError: the key is none, or the bundle is not whole.
-    """
-    private = _read_private(key)
-    bundle = open_bundle(folder)
-    for name in bundle.manifest.files:
-        bundle.read(name)
-    return sign_manifest(bundle.manifest_bytes, private)
-
-
 def require_signed(manifest: bytes, signature: Path, trust: Path) -> None:
-    """Refuses a manifest that was not signed by a trusted key.
+    """Refuse a manifest that was not signed by a trusted key.
 
     Args:
         manifest: its bytes.

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import onnx
 
-from export.bundle.manifest import CONTROLLER, MANIFEST, SIGNATURE, FileEntry, Manifest, is_bundle, read_manifest
+from export.bundle.files import CONTROLLER, MANIFEST, SIGNATURE, is_bundle
+from export.bundle.manifest import FileEntry, Manifest, read_manifest
 from export.bundle.metadata import PolicyMetadata, as_controller
 from export.graphs.controller import build_controller
 from export.graphs.policy import finish_model, policy_model, quiet_export

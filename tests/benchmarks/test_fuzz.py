@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.bundle.manifest import MANIFEST, parse_manifest
+from export.bundle.files import MANIFEST
+from export.bundle.manifest import parse_manifest
 from export.bundle.metadata import read_metadata
 from export.bundle.onnx_file import check_onnx_bytes
 from sim.errors import InputError

@@ -14,7 +14,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from export.bundle.manifest import MANIFEST, read_manifest
+from export.bundle.files import MANIFEST
+from export.bundle.manifest import read_manifest
 from export.fleet.processes import RobotProcesses, free_endpoint
 from export.protocol import transport
 from export.protocol.messages import NO_STOP, Command, Header, Mode, Reason, Sensors, Wire, address, map_hash

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from export.bundle.manifest import is_bundle
+from export.bundle.files import is_bundle
 from export.pipeline import bundle_of, export_run, verify_path
 from export.runtime import OnnxPolicy
 from export.verify.policy import VerifyError

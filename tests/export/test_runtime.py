@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.bundle.manifest import MANIFEST
+from export.bundle.files import MANIFEST
 from export.bundle.metadata import METADATA_KEY
 from export.bundle.onnx_file import check_onnx_bytes
 from export.graphs.policy import finish_model

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 import fleetmix
-from export.bundle.manifest import MANIFEST, SIGNATURE, open_bundle
+from export.bundle.files import MANIFEST, SIGNATURE
+from export.bundle.manifest import open_bundle
 from export.fleet.processes import RobotProcesses, free_endpoint
 from export.graphs.bundle_writer import write_bundle
 from sim.errors import InputError

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.bundle.manifest import MANIFEST, read_manifest, read_pinned
+from export.bundle.files import MANIFEST
+from export.bundle.manifest import read_manifest, read_pinned
 from export.bundle.metadata import read_metadata
 from export.graphs.bundle_writer import write_bundle
 from sim.errors import InputError

@@ -13,7 +13,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from export.bundle.manifest import MANIFEST
+from export.bundle.files import MANIFEST
 from export.bundle.metadata import METADATA_KEY
 from export.fleet.processes import RobotProcesses, free_endpoint
 from export.protocol.messages import Mode, Reason

@@ -10,7 +10,7 @@ import onnx
 import pytest
 import torch
 
-from export.bundle.manifest import MANIFEST
+from export.bundle.files import MANIFEST
 from export.bundle.metadata import METADATA_KEY, PolicyMetadata, read_metadata
 from export.fleet.onnx_policy import OnnxFleet
 from export.graphs.bundle_writer import write_bundle
