@@ -5,32 +5,14 @@ Both are the same `forward`, so what is exported is what was trained, input scal
 """
 
 import math
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-AgentKind = Literal["mlp", "gru"]
-
-
-@dataclass(frozen=True)
-class AgentConfig:
-    """Shape of the agent network."""
-
-    kind: AgentKind = "mlp"
-    """mlp sees the present observation only; gru carries a memory from step to step."""
-    hidden: int = 128
-    """Width of each hidden layer, and of the memory of a gru [units]."""
-    shared: bool = True
-    """One set of parameters for all robots; otherwise each robot has its own."""
-
-    def __post_init__(self) -> None:
-        if self.kind not in get_args(AgentKind):
-            raise ValueError(f"AgentConfig.kind is {self.kind!r}; valid is one of {', '.join(get_args(AgentKind))}")
-        if self.hidden < 1:
-            raise ValueError(f"AgentConfig.hidden is {self.hidden}; valid is 1 or more")
+from policies.config import AgentConfig as AgentConfig
+from policies.config import AgentKind as AgentKind
 
 
 class AgentLinear(nn.Module):

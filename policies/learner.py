@@ -10,30 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from policies.agent import AgentNetwork, require_scale
-
-
-@dataclass(frozen=True)
-class LearnerConfig:
-    """Settings of the learner."""
-
-    gamma: float = 0.97
-    """Discount of the reward for each decision [1]."""
-    trace_decay: float = 0.8
-    """Lambda of the returns: 0 looks one step ahead, 1 as far as the sequence goes [1]."""
-    learning_rate: float = 5e-4
-    """Step size of Adam [1]."""
-    target_rate: float = 0.01
-    """Share of the way that the target network moves to the online network, an update [1]."""
-    gradient_norm: float = 10.0
-    """Longer gradients are shortened to this Euclidean norm [1]."""
-
-    def __post_init__(self) -> None:
-        for name in ("gamma", "trace_decay", "target_rate"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"LearnerConfig.{name} is {getattr(self, name)}; valid is 0 to 1")
-        for name in ("learning_rate", "gradient_norm"):
-            if not 0.0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"LearnerConfig.{name} is {getattr(self, name)}; valid is a finite number above 0")
+from policies.config import LearnerConfig as LearnerConfig
 
 
 @dataclass(frozen=True)

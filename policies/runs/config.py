@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from policies.agent import AgentConfig
-from policies.learner import LearnerConfig
+from policies.config import AgentConfig, LearnerConfig
 from sim.errors import InputError, require
 from sim.scene import SceneConfig, scene_from_dict
 
