@@ -14,8 +14,9 @@ from rich.table import Table
 from export.bundle.files import SIGNATURE
 from export.bundle.manifest import open_bundle
 from export.bundle.signature import sign_manifest
+from export.fleet.config import FleetConfig
 from export.fleet.evaluate import drive_processes
-from export.fleet.host import Host, host_fleet
+from export.fleet.host import host_fleet
 from export.fleet.onnx_policy import OnnxFleet
 from export.pipeline import bundle_of, export_run, verify_path
 from export.verify.bundle import VerifyError
@@ -171,13 +172,13 @@ def drive(path: Place, measure: Measured, processes: bool = False, real_time: bo
     _show([always_go, make_row(f"{fleet.name}, processes", scene, played, bound.throughput), bound], measure.json)
 
 
-def fleet(host: Annotated[Host, tyro.conf.arg(name="")]) -> None:
+def fleet(config: Annotated[FleetConfig, tyro.conf.arg(name="")]) -> None:
     """Host the simulated warehouse that robots' processes connect to, until Ctrl-C.
 
     Args:
-        host: the hall and its network.
+        config: the warehouse and its network.
     """
-    host_fleet(host, _say)
+    host_fleet(config, _say)
 
 
 def sign(bundle: Place, key: Path) -> None:

@@ -1,0 +1,54 @@
+"""The settings of a simulated fleet, apart from what runs it: a command line can show them before it loads."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.bundle.manifest import read_manifest
+from export.protocol import transport
+from sim.errors import require
+from sim.layout import Layout
+from sim.scene import DriveModel, SceneConfig, open_scene
+
+
+@dataclass(frozen=True)
+class FleetConfig:
+    """The simulated warehouse, its pace and its network."""
+
+    scene: str = "small"
+    """A shipped scene's name or a map file."""
+    robots: int | None = None
+    """How many; by default as many as the map asks for."""
+    bundle: Path | None = None
+    """Take scene, map and robot from a bundle in place of --scene: needed where its robot has other figures."""
+    drive: DriveModel = "wheels"
+    """Drive model: velocity, or wheels with motors, casters and friction."""
+    listen: str = transport.DEFAULT_ENDPOINT
+    """Endpoint that robots connect to; tcp/0.0.0.0:7447 is reachable from other machines."""
+    zenoh: Path | None = None
+    """Zenoh configuration file: TLS, user name, ..."""
+    seed: int = 0
+    """Of the starts and the orders."""
+    minutes: float | None = None
+    """Simulated time after which it ends; by default it goes on."""
+    lock_step: bool = False
+    """Wait for every answer, as fast as they come, in place of real time; robots need --lock-step too."""
+
+    def __post_init__(self) -> None:
+        valid = self.minutes is None or 0 < self.minutes < math.inf
+        require(valid, "minutes", self.minutes, "a finite time above 0")
+        require(self.seed >= 0, "seed", self.seed, "a whole number from 0 up")
+
+    def resolve(self) -> tuple[SceneConfig, Layout]:
+        """Return the scene and the map.
+
+        Raises:
+            InputError: there is no such scene or bundle, or a value is not valid.
+        """
+        if self.bundle is None:
+            return open_scene(self.scene, self.robots, self.drive)
+        from export.fleet.onnx_policy import OnnxFleet  # onnxruntime and torch take seconds to load
+
+        robots = len(read_manifest(self.bundle).robots)
+        scene, layout = OnnxFleet(self.bundle, 1).trained_in()
+        return open_scene(scene, self.robots or robots, self.drive, layout)
