@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from sim.errors import InputError
 
-NEWEST_OPSET = 20
-"""The operator set that fleetmix writes; every onnxruntime from 1.18 on runs it."""
-NEWEST_IR = 10
-"""The IR version that goes with it."""
+OPSET = 20
+"""The operator set that fleetmix writes, and the newest it reads; every onnxruntime from 1.18 on runs it."""
+IR_VERSION = 10
+"""The oldest IR version that holds the operator set, so that older runtimes load the file; the newest that is read."""
 MOST_NODES = 10_000
 """Nodes of all graphs and functions together; fleetmix writes some hundred."""
 
@@ -105,9 +105,9 @@ def _judge_number(message: str, number: int, value: int, found: _Found) -> None:
     if message == "tensor" and number == _DATA_LOCATION and value != 0:
         _refuse_external(found)
     elif message == "model" and number == 1:
-        _require(found, value <= NEWEST_IR, f"its IR version is {value}", f"at most {NEWEST_IR}")
+        _require(found, value <= IR_VERSION, f"its IR version is {value}", f"at most {IR_VERSION}")
     elif message == "operator set" and number == 2:
-        _require(found, value <= NEWEST_OPSET, f"its operator set is {value}", f"at most {NEWEST_OPSET}")
+        _require(found, value <= OPSET, f"its operator set is {value}", f"at most {OPSET}")
 
 
 def _judge_content(message: str, number: int, content: memoryview, found: _Found) -> None:

@@ -2,105 +2,26 @@
 
 The same computation as `sim.controller` and `sim.governor`, whose docstrings say why. Here every candidate, every point
 of its arc and every wall is computed at once, for a whole batch, and the first clear candidate is picked at the end. It
-runs in float64 like the original, so that both decide alike. The graph is written node by node: torch's exporter
-rounds scalars to float32.
+runs in float64 like the original, so that both decide alike.
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import ArrayLike
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
+from export.graphs.builder import Graph, Value
 from sim import governor as g
 from sim.controller import TINY, TRACKING
 from sim.observation import NEIGHBOUR
 from sim.scene import RobotConfig
 
-OPSET = 20
-IR_VERSION = 10
-"""The oldest that holds the opset, so that older runtimes load the file."""
 CANDIDATES = g.BLENDS + 2
 SAMPLES = 1 + len(g.BRAKE_SAMPLES)
 
 
-@dataclass
-class _Graph:
-    """Collects nodes and constants."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-
-    def constant(self, value: ArrayLike) -> "_Value":
-        """A constant: whole numbers as int64, others as float64."""
-        array = np.asarray(value)
-        array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float64)
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(array, name))
-        return _Value(self, name)
-
-    def op(self, kind: str, *inputs: "_Value | ArrayLike", outputs: int = 1, **attributes: Any) -> list["_Value"]:
-        """A node; inputs that are no values become constants."""
-        values = [value if isinstance(value, _Value) else self.constant(value) for value in inputs]
-        names = [f"{kind}_{len(self.nodes)}_{i}" for i in range(outputs)]
-        self.nodes.append(helper.make_node(kind, [value.name for value in values], names, **attributes))
-        return [_Value(self, name) for name in names]
-
-
-@dataclass(frozen=True)
-class _Value:
-    """A tensor of the graph; arithmetic on it adds nodes."""
-
-    graph: _Graph
-    name: str
-
-    def op(self, kind: str, *others: "_Value | ArrayLike", **attributes: Any) -> "_Value":
-        return self.graph.op(kind, self, *others, **attributes)[0]
-
-    def __add__(self, other: "_Value | ArrayLike") -> "_Value":
-        return self.op("Add", other)
-
-    def __sub__(self, other: "_Value | ArrayLike") -> "_Value":
-        return self.op("Sub", other)
-
-    def __mul__(self, other: "_Value | ArrayLike") -> "_Value":
-        return self.op("Mul", other)
-
-    def __truediv__(self, other: "_Value | ArrayLike") -> "_Value":
-        return self.op("Div", other)
-
-    def __matmul__(self, other: "_Value | ArrayLike") -> "_Value":
-        return self.op("MatMul", other)
-
-    def double(self) -> "_Value":
-        return self.op("Cast", to=TensorProto.DOUBLE)
-
-    def split(self, axis: int, *sizes: int) -> list["_Value"]:
-        return self.graph.op("Split", self, sizes, outputs=len(sizes), axis=axis)
-
-    def clamp(self, low: float, high: float) -> "_Value":
-        return self.op("Clip", low, high)
-
-    def take(self, indices: ArrayLike, axis: int) -> "_Value":
-        return self.op("Gather", indices, axis=axis)
-
-    def sum(self, axis: int) -> "_Value":
-        return self.op("ReduceSum", [axis], keepdims=1)
-
-    def smallest(self, axis: int) -> "_Value":
-        return self.op("ReduceMin", [axis], keepdims=0)
-
-    def join(self, *others: "_Value", axis: int) -> "_Value":
-        return self.op("Concat", *others, axis=axis)
-
-    def where(self, yes: "_Value | ArrayLike", no: "_Value | ArrayLike") -> "_Value":
-        return self.op("Where", yes, no)
-
-
-def _track(maneuver: _Value, waypoint: _Value, config: RobotConfig) -> _Value:
+def _track(maneuver: Value, waypoint: Value, config: RobotConfig) -> Value:
     """The wanted speed and turn rate [batch, 2]."""
     scale, angle, steers = TRACKING.T
     table = np.stack([scale * config.max_speed, np.cos(angle), np.sin(angle), 2 * steers * config.heading_gain], 1)
@@ -116,7 +37,7 @@ def _track(maneuver: _Value, waypoint: _Value, config: RobotConfig) -> _Value:
     return (speed * cos_error * cos_error).join(w, axis=1)
 
 
-def _candidates(velocity: _Value, wanted: _Value, config: RobotConfig, period: float) -> tuple[_Value, _Value]:
+def _candidates(velocity: Value, wanted: Value, config: RobotConfig, period: float) -> tuple[Value, Value]:
     """The commands [batch, 2, candidates], and where the centre is on their arcs [batch, 2, candidates * samples]."""
     limits = np.array([config.max_acceleration, config.max_turn_acceleration]) * period
     change = (wanted - velocity).op("Max", -limits).op("Min", limits)
@@ -140,7 +61,7 @@ def _candidates(velocity: _Value, wanted: _Value, config: RobotConfig, period: f
     return commands, arcs.op("Reshape", [0, 2, CANDIDATES * SAMPLES])
 
 
-def _walls(ranges: _Value, config: RobotConfig) -> tuple[_Value, _Value]:
+def _walls(ranges: Value, config: RobotConfig) -> tuple[Value, Value]:
     """The starts and extents of the walls [batch, 2, walls], from ranges [batch, 1, rays]; no wall starts far away."""
     rays = config.lidar_rays
     step = 2 * math.pi / rays
@@ -172,7 +93,7 @@ def _walls(ranges: _Value, config: RobotConfig) -> tuple[_Value, _Value]:
     return exists.where(starts, g.FAR), extents
 
 
-def _spare_to_walls(ranges: _Value, commands: _Value, points: _Value, config: RobotConfig) -> _Value:
+def _spare_to_walls(ranges: Value, commands: Value, points: Value, config: RobotConfig) -> Value:
     """What each candidate can spare towards the walls [batch, candidates]."""
     starts, extents = _walls(ranges.op("Unsqueeze", [1]), config)
     points = points.op("Pad", [0, 0, 1, 0, 0, 0], 0.0)  # the first point is where the robot is
@@ -191,7 +112,7 @@ def _spare_to_walls(ranges: _Value, commands: _Value, points: _Value, config: Ro
     return distance.op("Reshape", [0, CANDIDATES, SAMPLES]).smallest(2) - keep
 
 
-def _spare_to_robots(neighbours: _Value, velocity: _Value, points: _Value, config: RobotConfig) -> _Value:
+def _spare_to_robots(neighbours: Value, velocity: Value, points: Value, config: RobotConfig) -> Value:
     """What each candidate can spare towards the half-planes [batch, candidates]."""
     k = neighbours.graph.constant([0, -1, 4, 2])
     present, start, direction, speed, _ = neighbours.split(2, 1, 2, 2, 1, len(NEIGHBOUR) - 6)
@@ -219,7 +140,7 @@ def _spare_to_robots(neighbours: _Value, velocity: _Value, points: _Value, confi
     return spare.op("Reshape", [0, CANDIDATES, SAMPLES]).smallest(2)
 
 
-def _pick(commands: _Value, spare: _Value) -> _Value:
+def _pick(commands: Value, spare: Value) -> Value:
     """The first clear candidate, blended with the one before it [batch, 2]; the last one if none is clear."""
     before = [0, *range(CANDIDATES - 1)]
     clear = spare.op("Relu")
@@ -228,10 +149,6 @@ def _pick(commands: _Value, spare: _Value) -> _Value:
     ok = spare.op("GreaterOrEqual", 0.0).double().op("Max", [0.0] * (CANDIDATES - 1) + [1.0])
     first = ok.op("ArgMax", axis=1, keepdims=1).op("Unsqueeze", [1])
     return blended.op("GatherElements", first.join(first, axis=1), axis=2).op("Squeeze", [2])
-
-
-def _typed(name: str, kind: int, *shape: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, kind, ["batch", *shape])
 
 
 def build_controller(config: RobotConfig, control_period: float, neighbours: int) -> onnx.ModelProto:
@@ -246,23 +163,17 @@ def build_controller(config: RobotConfig, control_period: float, neighbours: int
         Inputs maneuver int64 [batch], lidar [batch, rays], waypoint [batch, 2], velocity [batch, 2] and neighbours
         [batch, neighbours, 9]; output command [batch, 2]: speed [m/s], turn rate [rad/s]. All float32 but the maneuver.
     """
-    graph = _Graph()
-    inputs = [
-        _typed("maneuver", TensorProto.INT64),
-        _typed("lidar", TensorProto.FLOAT, config.lidar_rays),
-        _typed("waypoint", TensorProto.FLOAT, 2),
-        _typed("velocity", TensorProto.FLOAT, 2),
-        _typed("neighbours", TensorProto.FLOAT, neighbours, len(NEIGHBOUR)),
-    ]
-    lidar, waypoint, velocity, others = (_Value(graph, value.name).double() for value in inputs[1:])
-    wanted = _track(_Value(graph, "maneuver"), waypoint, config)
+    graph = Graph()
+    maneuver = graph.input("maneuver", TensorProto.INT64)
+    lidar = graph.input("lidar", TensorProto.FLOAT, config.lidar_rays).double()
+    waypoint = graph.input("waypoint", TensorProto.FLOAT, 2).double()
+    velocity = graph.input("velocity", TensorProto.FLOAT, 2).double()
+    others = graph.input("neighbours", TensorProto.FLOAT, neighbours, len(NEIGHBOUR)).double()
+    wanted = _track(maneuver, waypoint, config)
     commands, points = _candidates(velocity, wanted, config, control_period)
     spare = _spare_to_walls(lidar, commands, points, config)
     if neighbours:
         spare = spare.op("Min", _spare_to_robots(others, velocity, points, config))
     command = _pick(commands, spare.op("Min", g.ENOUGH))
-    graph.nodes.append(helper.make_node("Cast", [command.name], ["command"], to=TensorProto.FLOAT))
-    outputs = [_typed("command", TensorProto.FLOAT, 2)]
-    proto = helper.make_graph(graph.nodes, "controller", inputs, outputs, graph.constants)
-    opset = [helper.make_opsetid("", OPSET)]
-    return helper.make_model(proto, opset_imports=opset, ir_version=IR_VERSION, producer_name="fleetmix")
+    graph.output("command", command, TensorProto.FLOAT, 2)
+    return graph.model("controller")

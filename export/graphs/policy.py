@@ -12,11 +12,10 @@ from onnxscript import optimizer
 from torch import Tensor, nn
 
 from export.bundle.metadata import METADATA_KEY, PolicyMetadata
+from export.bundle.onnx_file import OPSET
 from policies.agent import AgentGRU, AgentLayerNorm, AgentLinear, AgentNetwork
 from sim.errors import InputError
 
-OPSET = 20
-"""Operator set of the files; onnxruntime runs it from 1.18 on."""
 _FOLD_ALL = 1 << 30  # bytes: also the largest weights are rearranged at export, not at each start of a robot
 
 
