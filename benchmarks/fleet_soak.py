@@ -22,9 +22,9 @@ from export.fleet.onnx_policy import OnnxFleet
 from export.fleet.processes import RobotProcesses, free_endpoint
 from export.fleet.server import Fleet
 from export.protocol import transport
+from export.protocol.ordering import STALE_AFTER
 from export.protocol.stop_latch import draw_number, stop_message
 from export.protocol.transport import Receive
-from export.robot.inbox import STALE_AFTER
 from sim.scene import open_scene
 
 HARDEST_CONTACT = 0.3

@@ -28,7 +28,8 @@ from export.bundle.onnx_file import check_onnx_bytes
 from export.fleet.base import RobotBase
 from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, warehouse_metadata
-from export.protocol.messages import NO_STOP, Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
+from export.protocol.framing import Header, address
+from export.protocol.messages import NO_STOP, Command, Mode, Reason, Sensors, Wire, map_hash
 from export.protocol.stop_latch import StopLatch, draw_number, stop_message
 from export.robot.gate import Gate
 from export.robot.inbox import SensorInbox

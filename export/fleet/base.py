@@ -9,9 +9,10 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from export.protocol.messages import Command, Header, Mode, Wire, WireError, address
+from export.protocol.framing import Header, WireError, address
+from export.protocol.messages import Command, Mode, Wire
+from export.protocol.ordering import STALE_AFTER, Ordering
 from export.protocol.stop_latch import StopLatch
-from export.robot.inbox import STALE_AFTER, Ordering
 
 MISSED = 3
 """Control periods without an answer after which a process counts as gone."""
@@ -76,7 +77,7 @@ class RobotBase:
         except WireError as error:
             self.dropped[error.what] += 1
             return
-        self.latch.hear(command.stop, releases=False)
+        self.latch.merge(command.stop, releases=False)
         header = command.header
         if header.session != self._process and arrival - self._heard < STALE_AFTER * 1e9:
             self.dropped["second_process"] += 1

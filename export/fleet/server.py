@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from benchmarks.contact_meter import ContactMeter
 from export.fleet.base import RobotBase
 from export.protocol import transport
-from export.protocol.messages import Header, Sensors, Wire, map_hash
+from export.protocol.framing import Header
+from export.protocol.messages import Sensors, Wire, map_hash
 from export.protocol.stop_service import serve_stops
 from export.protocol.transport import Receive
 from policies.results import Episode, EpisodeMeter
@@ -146,7 +147,7 @@ class Fleet:
             heard = broadcasts[heard_by(i, hall.poses, self.scene.robot.radio_range, self._wire.slots)]
             sensors = Sensors(
                 header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(hall.carrying[i]),
-                base.latch.word, sensed.lidar[i], heard,
+                base.latch.state, sensed.lidar[i], heard,
             )  # fmt: skip
             with self._changed:
                 base.expect(header)

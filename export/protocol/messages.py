@@ -1,16 +1,11 @@
 """The messages between a robot's base and its policy process: fixed little-endian layouts, read without trust.
 
-Every message starts with the same header (`_HEADER`): what it is, how long, a CRC of all that follows the CRC, a hash
-of the schema, whom it concerns, which session of the sender it is from, its number in that session, and the sender's
-monotonic clock. A message that doesn't fit is refused with the name of what is wrong, so that it can be counted.
 `docs/on-robot.md` has the layouts as tables.
 """
 
-import hashlib
 import json
 import math
 import struct
-import zlib
 from dataclasses import asdict
 from enum import IntEnum
 from typing import NamedTuple
@@ -18,29 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from export.protocol.framing import HEADER, Header, Kind, WireError, hash64, open_message, seal
 from sim.observation import BROADCAST
 from sim.scene import RobotConfig
 
-VERSION = 1
-MAGIC = b"FLMX"
-EVERY_ROBOT = "all"
-"""Addresses a stop to all robots."""
-
-_HEADER = struct.Struct("<4sIIHHQQQQq")  # magic, CRC-32, length, version, kind, schema, robot, session, sequence, stamp
-_CHECKED = 8  # the CRC covers the bytes from here on
 _SENSORS = struct.Struct("<QQ7dBB6x")  # map; stop; pose, velocity, goal; flags, number of broadcasts
 # session, sequence, stamp answered; stop; v, w, waypoint; mode, reason, maneuver, flags
 _COMMAND = struct.Struct("<QQqQ4dBBHB3x")
 _STOP = struct.Struct("<QB7x")  # number; whether it is released
 _CARRYING, _STOPPED = 1, 2
-
-
-class Kind(IntEnum):
-    """What a message is."""
-
-    SENSORS = 1
-    COMMAND = 2
-    STOP = 3
 
 
 class Mode(IntEnum):
@@ -65,26 +46,7 @@ class Reason(IntEnum):
     SHUTDOWN = 9
 
 
-class WireError(Exception):
-    """A message that is no message; `what` names the part that is wrong."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
-
-
-class Header(NamedTuple):
-    """What every message says about itself."""
-
-    session: int
-    """A random number that the sender draws when it starts, or begins an episode."""
-    sequence: int
-    """Counts the sender's messages of this kind in the session; of sensors: the control period."""
-    stamp: int
-    """The sender's monotonic clock [ns]."""
-
-
-class StopWord(NamedTuple):
+class StopState(NamedTuple):
     """What a base and its process tell each other about emergency stops in every message."""
 
     number: int
@@ -93,7 +55,7 @@ class StopWord(NamedTuple):
     """Whether it holds; else it was released."""
 
 
-NO_STOP = StopWord(0, False)
+NO_STOP = StopState(0, False)
 
 
 class Sensors(NamedTuple):
@@ -110,7 +72,7 @@ class Sensors(NamedTuple):
     """x, y of the order's goal, the middle of its cell [m]."""
     carrying: bool
     """On the way to a station."""
-    stop: StopWord
+    stop: StopState
     """The base's emergency stop."""
     lidar: NDArray[np.float32]
     """Ranges [rays], m."""
@@ -134,7 +96,7 @@ class Command(NamedTuple):
     reason: Reason
     maneuver: int
     """Number of the maneuver."""
-    stop: StopWord
+    stop: StopState
     """The process's emergency stop."""
 
 
@@ -147,18 +109,9 @@ class Stop(NamedTuple):
     release: bool
 
 
-def address(name: str) -> int:
-    """The number that stands for a robot's name."""
-    return _hash64(name.encode())
-
-
 def map_hash(text: str) -> int:
     """The number that stands for a map, from `Layout.text`."""
-    return _hash64(text.encode())
-
-
-def _hash64(data: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+    return hash64(text.encode())
 
 
 class Wire:
@@ -170,12 +123,12 @@ class Wire:
     """
 
     def __init__(self, robot: RobotConfig, control_period: float) -> None:
-        layouts = [_HEADER.format, _SENSORS.format, _COMMAND.format, BROADCAST]
+        layouts = [HEADER.format, _SENSORS.format, _COMMAND.format, BROADCAST]
         figures = json.dumps([layouts, asdict(robot), control_period], sort_keys=True)
-        self.schema = _hash64(figures.encode())
+        self.schema = hash64(figures.encode())
         self.rays, self.slots = robot.lidar_rays, max(8, robot.neighbours)
-        self.sensors_size = _HEADER.size + _SENSORS.size + 4 * self.rays + 8 * len(BROADCAST) * self.slots
-        self.command_size = _HEADER.size + _COMMAND.size
+        self.sensors_size = HEADER.size + _SENSORS.size + 4 * self.rays + 8 * len(BROADCAST) * self.slots
+        self.command_size = HEADER.size + _COMMAND.size
 
     def pack_sensors(self, robot: int, sensors: Sensors) -> bytes:
         """The message; `robot` is whom it concerns, from `address`. At most `slots` broadcasts are sent."""
@@ -195,10 +148,10 @@ class Wire:
             WireError: it is something else.
         """
         header = open_message(data, Kind.SENSORS, self.sensors_size, self.schema, robot)
-        map_, stop, *values, flags, count = _SENSORS.unpack_from(data, _HEADER.size)
+        map_, stop, *values, flags, count = _SENSORS.unpack_from(data, HEADER.size)
         if flags & ~(_CARRYING | _STOPPED) or count > self.slots:
             raise WireError("content")
-        at = _HEADER.size + _SENSORS.size
+        at = HEADER.size + _SENSORS.size
         lidar = np.frombuffer(data, "<f4", self.rays, at)
         slots = np.frombuffer(data, "<f8", self.slots * len(BROADCAST), at + lidar.nbytes)
         return Sensors(
@@ -208,7 +161,7 @@ class Wire:
             (values[3], values[4]),
             (values[5], values[6]),
             bool(flags & _CARRYING),
-            StopWord(stop, bool(flags & _STOPPED)),
+            StopState(stop, bool(flags & _STOPPED)),
             lidar,
             slots.reshape(self.slots, len(BROADCAST))[:count],
         )
@@ -230,7 +183,7 @@ class Wire:
         """
         header = open_message(data, Kind.COMMAND, self.command_size, self.schema, robot)
         session, sequence, stamp, stop, v, w, x, y, mode, reason, maneuver, flags = _COMMAND.unpack_from(
-            data, _HEADER.size
+            data, HEADER.size
         )
         if flags & ~_STOPPED or not all(map(math.isfinite, (v, w, x, y))):
             raise WireError("content")
@@ -238,11 +191,11 @@ class Wire:
             said = Mode(mode), Reason(reason)
         except ValueError:
             raise WireError("content") from None
-        answers, word = Header(session, sequence, stamp), StopWord(stop, bool(flags))
-        return Command(header, answers, v, w, (x, y), *said, maneuver, word)
+        answers, state = Header(session, sequence, stamp), StopState(stop, bool(flags))
+        return Command(header, answers, v, w, (x, y), *said, maneuver, state)
 
 
-_STOP_SCHEMA = _hash64(f"{_HEADER.format} {_STOP.format}".encode())
+_STOP_SCHEMA = hash64(f"{HEADER.format} {_STOP.format}".encode())
 
 
 def pack_stop(robot: int, stop: Stop) -> bytes:
@@ -256,37 +209,8 @@ def read_stop(data: bytes, robots: tuple[int, ...]) -> Stop:
     Raises:
         WireError: it is something else.
     """
-    header = open_message(data, Kind.STOP, _HEADER.size + _STOP.size, _STOP_SCHEMA, *robots)
-    number, release = _STOP.unpack_from(data, _HEADER.size)
+    header = open_message(data, Kind.STOP, HEADER.size + _STOP.size, _STOP_SCHEMA, *robots)
+    number, release = _STOP.unpack_from(data, HEADER.size)
     if release > 1 or number == 0:
         raise WireError("content")
     return Stop(header, number, bool(release))
-
-
-def seal(kind: Kind, schema: int, robot: int, header: Header, body: bytes) -> bytes:
-    """A message with its header."""
-    rest = _HEADER.pack(MAGIC, 0, _HEADER.size + len(body), VERSION, kind, schema, robot, *header)[_CHECKED:] + body
-    return MAGIC + struct.pack("<I", zlib.crc32(rest)) + rest
-
-
-def open_message(data: bytes, kind: Kind, size: int, schema: int, *robots: int) -> Header:
-    """Checks a message of `size` bytes up to its body, and that it concerns one of the robots.
-
-    Raises:
-        WireError: `length`, `magic`, `version`, `checksum`, `kind`, `schema` or `robot` is wrong.
-    """
-    if len(data) < _HEADER.size:
-        raise WireError("length")
-    magic, crc, length, version, kind_, schema_, robot, session, sequence, stamp = _HEADER.unpack_from(data)
-    for what, fits in (
-        ("magic", magic == MAGIC),
-        ("version", version == VERSION),
-        ("kind", kind_ == kind),
-        ("length", length == len(data) == size),
-        ("checksum", crc == zlib.crc32(memoryview(data)[_CHECKED:])),
-        ("schema", schema_ == schema),
-        ("robot", robot in robots),
-    ):
-        if not fits:
-            raise WireError(what)
-    return Header(session, sequence, stamp)

@@ -10,7 +10,8 @@ import threading
 import time
 from collections import Counter, deque
 
-from export.protocol.messages import EVERY_ROBOT, Header, Stop, StopWord, WireError, address, pack_stop, read_stop
+from export.protocol.framing import EVERY_ROBOT, Header, WireError, address
+from export.protocol.messages import Stop, StopState, pack_stop, read_stop
 
 _MOST = 256
 """Stops that hold, and released ones, of which the numbers are remembered."""
@@ -28,7 +29,7 @@ class StopLatch:
         self._lock = threading.Lock()
         self._holding: dict[int, None] = {}  # in the order in which they came
         self._released: deque[int] = deque(maxlen=_MOST)
-        self._claimed = 0  # a released stop that the other side still holds
+        self._peer_released = 0  # a released stop that the other side still holds
         self.dropped: Counter[str] = Counter()
         """Messages that changed nothing, by reason."""
 
@@ -44,10 +45,12 @@ class StopLatch:
             return [*self._holding]
 
     @property
-    def word(self) -> StopWord:
+    def state(self) -> StopState:
         """What to tell the other side: a stop that holds, or that one which it holds was released."""
         with self._lock:
-            return StopWord(next(iter(self._holding)), True) if self._holding else StopWord(self._claimed, False)
+            if self._holding:
+                return StopState(next(iter(self._holding)), True)
+            return StopState(self._peer_released, False)
 
     def receive(self, data: bytes) -> bool:
         """Obeys a message; returns whether it was one for this robot."""
@@ -61,14 +64,14 @@ class StopLatch:
             self.dropped["without_effect"] += not obeyed
             return True
 
-    def hear(self, word: StopWord, releases: bool) -> None:
-        """Takes note of what the other side says; `releases` tells whether its releases count."""
+    def merge(self, peer: StopState, releases: bool) -> None:
+        """Take over what the other side knows; `releases` tells whether its releases count."""
         with self._lock:
-            self._claimed = 0
-            if word.latched and not self._latch(word.number) and word.number in self._released:
-                self._claimed = word.number
-            elif releases and not word.latched:
-                self._release(word.number)
+            self._peer_released = 0
+            if peer.latched and not self._latch(peer.number) and peer.number in self._released:
+                self._peer_released = peer.number
+            elif releases and not peer.latched:
+                self._release(peer.number)
 
     def _latch(self, number: int) -> bool:
         known = number == 0 or number in self._holding or number in self._released

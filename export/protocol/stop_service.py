@@ -8,7 +8,7 @@ from typing import Literal
 import zenoh
 
 from export.protocol import transport
-from export.protocol.messages import EVERY_ROBOT
+from export.protocol.framing import EVERY_ROBOT
 from export.protocol.stop_latch import StopLatch
 
 Part = Literal["base", "process"]

@@ -10,7 +10,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from export.protocol.messages import Command, Header, Mode, Reason, Sensors, Wire
+from export.protocol.framing import Header
+from export.protocol.messages import Command, Mode, Reason, Sensors, Wire
 from export.protocol.stop_latch import StopLatch
 from export.robot.pilot import Decision, RefusedError
 from sim.scene import RobotConfig
@@ -95,7 +96,7 @@ class Gate:
         Raises:
             RefusedError: names the stop.
         """
-        number, latched = self._latch.word
+        number, latched = self._latch.state
         if latched:
             raise RefusedError(Reason.EMERGENCY_STOP, f"stop {number:016x} holds")
 
@@ -109,6 +110,6 @@ class Gate:
         self, v: float, w: float, waypoint: tuple[float, float], mode: Mode, reason: Reason, maneuver: int
     ) -> None:
         header = Header(self.session, next(self._sequence), time.monotonic_ns())
-        command = Command(header, self._answered, v, w, waypoint, mode, reason, maneuver, self._latch.word)
+        command = Command(header, self._answered, v, w, waypoint, mode, reason, maneuver, self._latch.state)
         self._send(self._wire.pack_command(self._robot, command))
         self.reason = reason

@@ -100,7 +100,7 @@ class RobotLoop:
         if sensors.header.session != self._session:
             self._session, self._fresh = sensors.header.session, True
         try:
-            self._latch.hear(sensors.stop, releases=True)
+            self._latch.merge(sensors.stop, releases=True)
             if sensors.stop.latched:
                 raise RefusedError(Reason.EMERGENCY_STOP, "the base is stopped")
             self._gate.require_released()

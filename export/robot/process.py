@@ -9,7 +9,8 @@ from pathlib import Path
 
 from export.bundle.manifest import open_bundle
 from export.protocol import transport
-from export.protocol.messages import Wire, address, map_hash
+from export.protocol.framing import address
+from export.protocol.messages import Wire, map_hash
 from export.protocol.stop_latch import StopLatch
 from export.protocol.stop_service import serve_stops
 from export.robot.gate import Gate

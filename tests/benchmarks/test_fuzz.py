@@ -50,7 +50,7 @@ def test_broken_input_is_refused_and_moves_nothing(fuzz: ModuleType, tmp_path: P
 
 def test_the_fuzzer_would_notice_a_robot_that_moves(fuzz: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the checksum, flipped bits pass for sensors."""
-    monkeypatch.setattr("export.protocol.messages.zlib.crc32", lambda data: 0)
+    monkeypatch.setattr("export.protocol.framing.zlib.crc32", lambda data: 0)
     messages = fuzz.Messages()
     rng = np.random.default_rng(0)
     assert "moved" in {messages(fuzz.mutate(messages.seeds[i % 3], rng)) for i in range(3000)}

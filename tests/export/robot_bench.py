@@ -18,7 +18,8 @@ from export.bundle.files import MANIFEST
 from export.bundle.manifest import read_manifest
 from export.fleet.processes import RobotProcesses, free_endpoint
 from export.protocol import transport
-from export.protocol.messages import NO_STOP, Command, Header, Mode, Reason, Sensors, Wire, address, map_hash
+from export.protocol.framing import Header, address
+from export.protocol.messages import NO_STOP, Command, Mode, Reason, Sensors, Wire, map_hash
 from sim.layout import Layout, load_layout
 from tests.export.conftest import SCENE
 

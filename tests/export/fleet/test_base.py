@@ -1,7 +1,8 @@
 import pytest
 
 from export.fleet.base import MISSED, RobotBase
-from export.protocol.messages import NO_STOP, Command, Header, Mode, Reason, StopWord
+from export.protocol.framing import Header
+from export.protocol.messages import NO_STOP, Command, Mode, Reason, StopState
 from export.protocol.stop_latch import stop_message
 from tests.export.robot_bench import ME, NAME, WIRE
 
@@ -33,7 +34,7 @@ def answer(
     sequence: int = 0,
     answers: Header = SENSED,
     mode: Mode = Mode.DRIVE,
-    stop: StopWord = NO_STOP,
+    stop: StopState = NO_STOP,
 ) -> bytes:
     reason = Reason.NONE if mode is Mode.DRIVE else Reason.OVERRUN
     return WIRE.pack_command(
@@ -127,10 +128,10 @@ def test_the_latch_holds_against_any_command(base: RobotBase) -> None:
 
 
 def test_a_base_learns_from_its_process_of_a_stop_and_never_of_a_release(base: RobotBase) -> None:
-    base.receive(answer(stop=StopWord(12, True)))
+    base.receive(answer(stop=StopState(12, True)))
     assert base.command(0.4, 0.0) == (0.0, 0.0)
-    assert base.latch.word == (12, True)
+    assert base.latch.state == (12, True)
     base.expect(SENSED)
-    base.receive(answer(sequence=1, stop=StopWord(12, False)))
+    base.receive(answer(sequence=1, stop=StopState(12, False)))
     assert base.command(0.4, 0.0) == (0.0, 0.0)
-    assert base.latch.word == (12, True)
+    assert base.latch.state == (12, True)

@@ -1,3 +1,4 @@
+import hashlib
 import struct
 import zlib
 
@@ -6,21 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.protocol.messages import (
-    Command,
-    Header,
-    Kind,
-    Mode,
-    Reason,
-    Sensors,
-    Stop,
-    StopWord,
-    Wire,
-    WireError,
-    address,
-    pack_stop,
-    read_stop,
-)
+from export.protocol.framing import Header, Kind, WireError, address
+from export.protocol.messages import Command, Mode, Reason, Sensors, Stop, StopState, Wire, pack_stop, read_stop
 from sim.scene import RobotConfig
 from tests.export.robot_bench import ME, WIRE, some_sensors
 
@@ -28,10 +16,24 @@ HEADER = 56
 u64 = st.integers(0, 2**64 - 1)
 headers = st.builds(Header, u64, u64, st.integers(-(2**63), 2**63 - 1))
 any_float = st.floats(width=64)
-words = st.builds(StopWord, u64, st.booleans())
+stop_states = st.builds(StopState, u64, st.booleans())
 finite = st.floats(allow_nan=False, allow_infinity=False)
 COMMAND = Command(
-    Header(9, 8, 7), Header(1, 2, 3), 0.5, -0.25, (1.5, 2.5), Mode.DRIVE, Reason.NONE, 3, StopWord(11, True)
+    Header(9, 8, 7), Header(1, 2, 3), 0.5, -0.25, (1.5, 2.5), Mode.DRIVE, Reason.NONE, 3, StopState(11, True)
+)
+
+SENSORS_HEADER = (
+    "464c4d58c61b75fba8020000010001004abac1f5aaba90b2447b413556e3763d040000000000000005000000000000000600000000000000"
+)
+SENSORS_SHA256 = "a9b906d7cffd874dd18be0caa2caf6142ce93ead1119e3d1007c02ca73521e0f"
+COMMAND_BYTES = (
+    "464c4d58b207e5ea80000000010002004abac1f5aaba90b2447b413556e3763d090000000000000008000000000000000700000000000000"
+    "0100000000000000020000000000000003000000000000000b00000000000000000000000000e03f000000000000d0bf000000000000f83f"
+    "00000000000004400100030002000000"
+)
+STOP_BYTES = (
+    "464c4d5894c33da648000000010003002815ef6524bd12af447b413556e3763d090000000000000008000000000000000700000000000000"
+    "0b000000000000000100000000000000"
 )
 
 
@@ -42,7 +44,7 @@ def sensors(draw: st.DrawFn) -> Sensors:
     lidar = draw(st.lists(st.floats(width=32), min_size=WIRE.rays, max_size=WIRE.rays))
     return Sensors(
         draw(headers), draw(u64), draw(st.tuples(*[any_float] * 3)), draw(st.tuples(*[any_float] * 2)),
-        draw(st.tuples(*[any_float] * 2)), draw(st.booleans()), draw(words),
+        draw(st.tuples(*[any_float] * 2)), draw(st.booleans()), draw(stop_states),
         np.array(lidar, np.float32), np.array(rows, np.float64).reshape(-1, 7),
     )  # fmt: skip
 
@@ -62,9 +64,9 @@ def test_sensors_are_read_as_they_were_written(sensed: Sensors) -> None:
     assert WIRE.pack_sensors(ME, read) == data
 
 
-@given(headers, headers, finite, finite, finite, st.sampled_from(Mode), st.sampled_from(Reason), words)
-def test_commands_are_read_as_they_were_written(header, answers, v, w, x, mode, reason, word) -> None:
-    command = Command(header, answers, v, w, (x, -x), mode, reason, 7, word)
+@given(headers, headers, finite, finite, finite, st.sampled_from(Mode), st.sampled_from(Reason), stop_states)
+def test_commands_are_read_as_they_were_written(header, answers, v, w, x, mode, reason, stop) -> None:
+    command = Command(header, answers, v, w, (x, -x), mode, reason, 7, stop)
     assert WIRE.read_command(WIRE.pack_command(ME, command), ME) == command
 
 
@@ -82,12 +84,22 @@ def test_the_layout_is_the_documented_one() -> None:
     assert (magic, length, version, kind) == (b"FLMX", 128, 1, 2)
     assert (schema, robot, session, sequence, stamp) == (WIRE.schema, ME, 9, 8, 7)
     assert struct.unpack("<QQqQ4dBBHB3x", data[56:]) == (1, 2, 3, 11, 0.5, -0.25, 1.5, 2.5, 1, 0, 3, 2)
-    sensed = WIRE.pack_sensors(ME, some_sensors(carrying=True, stop=StopWord(11, True)))
+    sensed = WIRE.pack_sensors(ME, some_sensors(carrying=True, stop=StopState(11, True)))
     assert len(sensed) == 56 + 80 + 4 * 24 + 8 * 7 * 8 == 680
     assert sensed[56 + 8 : 56 + 16] == struct.pack("<Q", 11)
     assert sensed[56 + 72 : 56 + 74] == b"\x03\x00"  # flags, number of broadcasts
     stop = pack_stop(ME, Stop(Header(9, 8, 7), 11, True))
     assert struct.unpack("<QB7x", stop[56:]) == (11, 1)
+
+
+def test_the_bytes_are_those_of_every_release_so_far() -> None:
+    """Written down once: with other bytes, or another schema, robots and bases of two releases refuse each other."""
+    sensed = some_sensors(Header(4, 5, 6), carrying=True, stop=StopState(11, True), broadcasts=np.ones((2, 7)))
+    data = WIRE.pack_sensors(ME, sensed)
+    assert data[:56].hex() == SENSORS_HEADER
+    assert hashlib.sha256(data).hexdigest() == SENSORS_SHA256
+    assert WIRE.pack_command(ME, COMMAND).hex() == COMMAND_BYTES
+    assert pack_stop(ME, Stop(Header(9, 8, 7), 11, True)).hex() == STOP_BYTES
 
 
 def changed(at: int, new: bytes) -> bytes:

@@ -1,6 +1,7 @@
 import pytest
 
-from export.protocol.messages import NO_STOP, Header, Stop, StopWord, address, pack_stop
+from export.protocol.framing import Header, address
+from export.protocol.messages import NO_STOP, Stop, StopState, pack_stop
 from export.protocol.stop_latch import StopLatch, draw_number, stop_message
 from tests.export.robot_bench import NAME
 
@@ -15,8 +16,8 @@ def pressed(*numbers: int) -> StopLatch:
 def exchange(base: StopLatch, process: StopLatch, times: int = 4) -> None:
     """What base and process say to each other in a few control periods."""
     for _ in range(times):
-        process.hear(base.word, releases=True)
-        base.hear(process.word, releases=False)
+        process.merge(base.state, releases=True)
+        base.merge(process.state, releases=False)
 
 
 @pytest.mark.parametrize("who", [NAME, "all"])
@@ -105,8 +106,8 @@ def test_a_process_that_slept_through_everything_ends_up_free() -> None:
 
 def test_a_base_that_stands_still_for_a_reason_of_its_own_latches_nothing() -> None:
     process = StopLatch(NAME)
-    process.hear(StopWord(0, True), releases=True)
-    assert process.word == NO_STOP
+    process.merge(StopState(0, True), releases=True)
+    assert process.state == NO_STOP
 
 
 def test_a_flood_of_stops_fills_no_memory_and_can_be_released() -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.protocol.messages import Command, Header, Mode, Reason
+from export.protocol.framing import Header
+from export.protocol.messages import Command, Mode, Reason
 from export.protocol.stop_latch import StopLatch, stop_message
 from export.robot.gate import Gate
 from export.robot.pilot import Decision, RefusedError

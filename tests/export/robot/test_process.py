@@ -11,7 +11,8 @@ import numpy as np
 import psutil
 import pytest
 
-from export.protocol.messages import Header, Mode, Reason, StopWord, Wire, map_hash
+from export.protocol.framing import Header
+from export.protocol.messages import Mode, Reason, StopState, Wire, map_hash
 from export.protocol.stop_latch import stop_message
 from export.protocol.transport import open_session, publish_surely, publisher, sensors_key, stop_key
 from tests.export.conftest import SCENE
@@ -156,16 +157,16 @@ def test_an_emergency_stop_is_latched_until_it_is_released(bench: Bench) -> None
 
 def test_a_stop_of_its_base_is_its_own_stop(bench: Bench) -> None:
     bench.drives()
-    bench.refuses(Reason.EMERGENCY_STOP, stop=StopWord(0, True))  # the base's own button: as long as it says so
+    bench.refuses(Reason.EMERGENCY_STOP, stop=StopState(0, True))  # the base's own button: as long as it says so
     bench.drives()
-    bench.refuses(Reason.EMERGENCY_STOP, stop=StopWord(12, True))
+    bench.refuses(Reason.EMERGENCY_STOP, stop=StopState(12, True))
     for _ in range(3):
         bench.refuses(Reason.EMERGENCY_STOP)  # the base was restarted, and knows nothing any more
     assert bench.commands[-1][1].stop == (12, True)  # but it is told
-    bench.refuses(Reason.EMERGENCY_STOP, stop=StopWord(13, False))
+    bench.refuses(Reason.EMERGENCY_STOP, stop=StopState(13, False))
     bench.wait(lambda: bench.state.get("emergency_stop") is True)
     assert bench.state["stops_that_hold"] == ["000000000000000c"]
-    bench.ask(stop=StopWord(12, False))
+    bench.ask(stop=StopState(12, False))
     bench.drives()
     bench.wait(lambda: bench.state["emergency_stop"] is False)
 
