@@ -1,96 +1,34 @@
-"""The command line of everything that does not run on a robot: one function a subcommand, no logic."""
+"""The commands of everything that does not run on a robot: one function each, no logic.
+
+A command imports what it runs, so that help and mistakes come at once: torch alone takes two seconds to load.
+"""
 
 import functools
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
-from export.bundle.files import SIGNATURE
-from export.bundle.manifest import open_bundle
-from export.bundle.signature import sign_manifest
 from export.fleet.config import FleetConfig
-from export.fleet.evaluate import drive_processes
-from export.fleet.host import host_fleet
-from export.fleet.onnx_policy import OnnxFleet
-from export.pipeline import bundle_of, export_run, verify_path
-from export.verify.bundle import VerifyError
-from fleetmix.demo import demo as run_demo
-from fleetmix.parsing import parse
-from fleetmix.robot_commands import COMMANDS
-from policies.agent import AgentKind
-from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns
-from policies.files import require_folder, write_atomically
-from policies.results import ReturnRow, Row, as_json, as_table, make_row
-from policies.rollout import RolloutError
+from fleetmix.options import EvalConfig, TrainShortcuts
+from fleetmix.parsing import parse, write_completion
+from policies.files import write_atomically
 from policies.runs.config import TrainConfig
-from policies.runs.folder import EVALUATION, load_agent, load_run
-from policies.train import train as train_fleet
 from sim.errors import InputError, require
-from sim.layout import load_layout, scene_names
-from sim.scene import DriveModel, open_scene
 
-DESCRIPTION = "Train a fleet of warehouse robots with QMIX, and run every robot from its own ONNX file."
-ON_ROBOT = "On a robot: " + "; ".join(f"fleetmix {name} ({does[:-1]})" for name, does in COMMANDS.items()) + "."
+if TYPE_CHECKING:
+    from policies.results import ReturnRow, Row
+
 Place = Annotated[Path, tyro.conf.Positional]
-
-
-@dataclass(frozen=True)
-class Short:
-    """Short forms of settings that are needed often."""
-
-    scene: str | None = None
-    """Short for --scene.layout."""
-    robots: int | None = None
-    """Short for --scene.robots; by default as many as the scene's map asks for."""
-    agent: AgentKind | None = None
-    """Short for --agent.kind."""
-
-    def resolve(self, settings: TrainConfig) -> TrainConfig:
-        """The settings with the short forms put in their places."""
-        scene = settings.scene if self.scene is None else open_scene(self.scene, self.robots)[0]
-        scene = replace(settings.scene, layout=scene.layout, robots=scene.robots)
-        if self.robots is not None:
-            scene = replace(scene, robots=self.robots)
-        agent = settings.agent if self.agent is None else replace(settings.agent, kind=self.agent)
-        return replace(settings, scene=scene, agent=agent)
-
-
-@dataclass(frozen=True)
-class Measure:
-    """Where, how often and on what wheels a policy is measured."""
-
-    scene: str | None = None
-    """Another scene than that of the training: a name or a map file."""
-    robots: int | None = None
-    """Another number of robots."""
-    episodes: int = 20
-    """How many."""
-    seed: int = 0
-    """Of the first episode; the others follow."""
-    drive: DriveModel = "velocity"
-    """Drive model: velocity, or wheels with motors, casters and friction."""
-    json: Path | None = None
-    """File for the rows as JSON."""
-
-    def __post_init__(self) -> None:
-        require(self.episodes >= 1, "episodes", self.episodes, "a whole number from 1 up")
-        require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
-        if self.json is not None:  # better found out before everything is measured than afterwards
-            require_folder(self.json)
-
-
 Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
-Shorts = Annotated[Short, tyro.conf.arg(name="")]
-Measured = Annotated[Measure, tyro.conf.arg(name="")]
+Shortcuts = Annotated[TrainShortcuts, tyro.conf.arg(name="")]
+Evaluation = Annotated[EvalConfig, tyro.conf.arg(name="")]
+Hosting = Annotated[FleetConfig, tyro.conf.arg(name="")]
 
 
-def train(settings: Settings, short: Shorts, run: Path | None = None, resume: bool = False) -> None:
+def train(settings: Settings, short: Shortcuts, run: Path | None = None, resume: bool = False) -> None:
     """Train a fleet.
 
     Args:
@@ -99,35 +37,41 @@ def train(settings: Settings, short: Shorts, run: Path | None = None, resume: bo
         run: the run folder; by default runs/SCENE-ALGO-SEED.
         resume: go on with the run in that folder.
     """
+    from policies.train import train as train_fleet
+
     config = short.resolve(settings)
     if config.env and (short.scene, short.robots) != (None, None):
         raise InputError("scene and robots belong to the warehouse; valid with --env is to leave them out")
     result = train_fleet(config, run or _default_run(config), resume)
-    _say(f"{result.steps:,} env steps in {result.seconds / 60:.1f} min; run folder: {result.run}")
+    log(f"{result.steps:,} env steps in {result.seconds / 60:.1f} min; run folder: {result.run}")
     if result.interrupted:
         sys.exit(130)
-    _say(f"next: fleetmix evaluate {result.run}")
+    log(f"next: fleetmix evaluate {result.run}")
 
 
-def evaluate(run: Place, measure: Measured) -> None:
+def evaluate(run: Place, options: Evaluation) -> None:
     """Measure a run's greedy policy against always-go and the solo bound, on the same seeds.
 
     Args:
         run: the run folder.
-        measure: where and how often.
+        options: where and how often.
     """
+    from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns
+    from policies.results import as_json
+    from policies.runs.folder import EVALUATION, load_agent, load_run
+
     opened = load_run(run)
     network, _ = load_agent(opened)
     name = opened.config.algo.upper()
     if opened.config.env:
-        _show(evaluate_returns(opened.source, network, name, measure.episodes, measure.seed), measure.json)
+        _show(evaluate_returns(opened.source, network, name, options.episodes, options.seed), options.json)
         return
     trained = opened.config.scene, opened.source.parsed_layout()
-    scene, layout = choose_scene(*trained, measure.scene, measure.robots, measure.drive)
-    rows = evaluate_fleet([GreedyPolicy(network, name)], scene, layout, measure.episodes, measure.seed)
+    scene, layout = choose_scene(*trained, options.scene, options.robots, options.drive)
+    rows = evaluate_fleet([GreedyPolicy(network, name)], scene, layout, options.episodes, options.seed)
     if scene == opened.config.scene:
         write_atomically(opened.path / EVALUATION, as_json(rows).encode())
-    _show(rows, measure.json)
+    _show(rows, options.json)
 
 
 def export(run: Place, out: Path | None = None) -> None:
@@ -137,8 +81,11 @@ def export(run: Place, out: Path | None = None) -> None:
         run: the run folder.
         out: the bundle's folder; by default `bundle` in the run folder.
     """
+    from export.pipeline import export_run
+    from policies.runs.folder import load_run
+
     bundle = export_run(load_run(run), out)
-    _say(f"{len(bundle.manifest.robots)} robots exported; bundle: {bundle.path}")
+    log(f"{len(bundle.manifest.robots)} robots exported; bundle: {bundle.path}")
 
 
 def verify(path: Place) -> None:
@@ -147,38 +94,48 @@ def verify(path: Place) -> None:
     Args:
         path: a run folder (its bundle is written first where there is none) or a bundle.
     """
-    _say(str(verify_path(path)))
+    from export.pipeline import verify_path
+
+    log(str(verify_path(path)))
 
 
-def drive(path: Place, measure: Measured, processes: bool = False, real_time: bool = False) -> None:
+def drive(path: Place, options: Evaluation, processes: bool = False, real_time: bool = False) -> None:
     """Drive the fleet in the simulator, every robot with its own ONNX files and its own observation only.
 
     Args:
         path: a run folder or a bundle.
-        measure: where and how often.
+        options: where and how often.
         processes: start a process for every robot, which gets its own sensors over the network and nothing else.
         real_time: with processes, let the clock set the pace, in place of waiting for every answer.
     """
+    from export.fleet.evaluate import drive_processes
+    from export.fleet.onnx_policy import OnnxFleet
+    from export.pipeline import bundle_of
+    from policies.evaluate import choose_scene, evaluate_fleet
+    from policies.results import make_row
+
     require(processes or not real_time, "real-time", real_time, "false without --processes")
     bundle = bundle_of(path)
     fleet = OnnxFleet(bundle, 1)
-    scene, layout = choose_scene(*fleet.trained_in(), measure.scene, measure.robots, measure.drive)
+    scene, layout = choose_scene(*fleet.trained_in(), options.scene, options.robots, options.drive)
     if not processes:
-        _show(evaluate_fleet([fleet], scene, layout, measure.episodes, measure.seed, fleet.control), measure.json)
+        _show(evaluate_fleet([fleet], scene, layout, options.episodes, options.seed, fleet.control), options.json)
         return
-    seeds = range(measure.seed, measure.seed + measure.episodes)
-    played = drive_processes(bundle, scene, layout, measure.scene, seeds, not real_time)
-    always_go, bound = evaluate_fleet([], scene, layout, measure.episodes, measure.seed)
-    _show([always_go, make_row(f"{fleet.name}, processes", scene, played, bound.throughput), bound], measure.json)
+    seeds = range(options.seed, options.seed + options.episodes)
+    played = drive_processes(bundle, scene, layout, options.scene, seeds, not real_time)
+    always_go, bound = evaluate_fleet([], scene, layout, options.episodes, options.seed)
+    _show([always_go, make_row(f"{fleet.name}, processes", scene, played, bound.throughput), bound], options.json)
 
 
-def fleet(config: Annotated[FleetConfig, tyro.conf.arg(name="")]) -> None:
+def fleet(config: Hosting) -> None:
     """Host the simulated warehouse that robots' processes connect to, until Ctrl-C.
 
     Args:
         config: the warehouse and its network.
     """
-    host_fleet(config, _say)
+    from export.fleet.host import host_fleet
+
+    host_fleet(config, log)
 
 
 def sign(bundle: Place, key: Path) -> None:
@@ -188,14 +145,23 @@ def sign(bundle: Place, key: Path) -> None:
         bundle: the bundle's folder.
         key: private key (PEM), as `openssl genpkey -algorithm ed25519 -out key.pem` makes it.
     """
+    from export.bundle.files import SIGNATURE
+    from export.bundle.manifest import open_bundle
+    from export.bundle.signature import sign_manifest
+
     opened = open_bundle(bundle)
     opened.require_whole()
     write_atomically(bundle / SIGNATURE, sign_manifest(opened.manifest_bytes, key))
-    _say(f"signed: {bundle / SIGNATURE}")
+    log(f"signed: {bundle / SIGNATURE}")
 
 
 def scenes() -> None:
     """List the scenes that ship."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sim.layout import load_layout, scene_names
+
     table = Table("scene", "robots", "size", "pick cells", "stations")
     for name in scene_names():
         layout = load_layout(name)
@@ -204,7 +170,7 @@ def scenes() -> None:
     Console().print(table)
 
 
-def demo(settings: Settings, short: Shorts, run: Path = Path("runs/demo"), episodes: int = 20) -> None:
+def demo(settings: Settings, short: Shortcuts, run: Path = Path("runs/demo"), episodes: int = 20) -> None:
     """Train, evaluate, export, verify and drive; then one table, a learning curve and a film.
 
     Args:
@@ -213,33 +179,40 @@ def demo(settings: Settings, short: Shorts, run: Path = Path("runs/demo"), episo
         run: the run folder; everything goes there.
         episodes: how many to evaluate each policy in.
     """
-    rows = run_demo(short.resolve(settings), run, episodes, _say)
+    from fleetmix.demo import demo as run_demo
+
+    rows = run_demo(short.resolve(settings), run, episodes, log)
     _show(rows, run / "table.json")
     for name in ("learning_curve.png", "fleet.gif", "bundle"):
-        _say(f"{name}: {run / name}")
+        log(f"{name}: {run / name}")
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    command.__name__: command for command in (train, evaluate, export, verify, drive, fleet, sign, scenes, demo)
+}
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Runs the command line.
+    """Run a command of `COMMANDS`, the first of the arguments, or write a shell's completion script.
 
     Raises:
         InputError: an argument is not valid, or what it names.
+        RunError: the job failed.
     """
-    try:
-        _parse(arguments)()
-    except (VerifyError, RolloutError) as error:
-        print(f"fleetmix: {error}", file=sys.stderr)
-        sys.exit(1)
+    if arguments[0] not in COMMANDS:
+        write_completion(COMMANDS, TrainConfig(), arguments)
+    else:
+        _parse(COMMANDS[arguments[0]], arguments[1:])()
 
 
-def _parse(arguments: Sequence[str]) -> functools.partial[None]:
-    """The command that was asked for, with its arguments; a run that goes on begins with the settings in its folder."""
-    commands = (train, evaluate, export, verify, drive, fleet, sign, scenes, demo)
-    description = f"{DESCRIPTION}\n\n{ON_ROBOT}"
-    command = parse(commands, description, TrainConfig(), arguments, tuple(COMMANDS))
-    if command.keywords.get("resume") and command.keywords["run"] is not None:
-        command = parse(commands, description, load_run(command.keywords["run"]).config, arguments, tuple(COMMANDS))
-    return command
+def _parse(command: Callable[..., None], arguments: Sequence[str]) -> functools.partial[None]:
+    """Return the command with its arguments; a run that goes on begins with the settings in its folder."""
+    chosen = parse(command, TrainConfig(), arguments)
+    if chosen.keywords.get("resume") and chosen.keywords["run"] is not None:
+        from policies.runs.folder import load_run
+
+        chosen = parse(command, load_run(chosen.keywords["run"]).config, arguments)
+    return chosen
 
 
 def _default_run(config: TrainConfig) -> Path:
@@ -247,12 +220,17 @@ def _default_run(config: TrainConfig) -> Path:
     return Path("runs") / f"{name}-{config.algo}-{config.seed}"
 
 
-def _show(rows: Sequence[Row] | Sequence[ReturnRow], file: Path | None) -> None:
+def _show(rows: "Sequence[Row] | Sequence[ReturnRow]", file: Path | None) -> None:
+    from rich.console import Console
+
+    from policies.results import as_json, as_table
+
     Console(width=None if sys.stdout.isatty() else 120).print(as_table(rows))
     if file is not None:
         write_atomically(file, as_json(rows).encode())
-        _say(f"JSON: {file}")
+        log(f"JSON: {file}")
 
 
-def _say(text: str) -> None:
-    Console(soft_wrap=True, highlight=False).print(text, markup=False)
+def log(text: str) -> None:
+    """Print a line for the person at the terminal; whoever reads a pipe gets it at once too."""
+    print(text, flush=True)

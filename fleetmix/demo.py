@@ -19,14 +19,14 @@ from sim.env import Controller
 FILM_SEED = 0
 
 
-def demo(config: TrainConfig, folder: Path, episodes: int, say: Callable[[str], None]) -> list[Row]:
-    """Trains a fleet and takes it all the way to ONNX.
+def demo(config: TrainConfig, folder: Path, episodes: int, log: Callable[[str], None]) -> list[Row]:
+    """Train a fleet and take it all the way to ONNX.
 
     Args:
         config: the training.
         folder: the run folder; everything goes there.
         episodes: how many to evaluate each policy in.
-        say: prints a line for the person who waits.
+        log: prints a line for the person who waits.
 
     Returns:
         The table's rows: always-go, the policy in torch, the same from ONNX, and the solo bound.
@@ -34,25 +34,25 @@ def demo(config: TrainConfig, folder: Path, episodes: int, say: Callable[[str], 
     Raises:
         InputError: as `train`; VerifyError: the exported files do something else than the trained network.
     """
-    say(f"1/5 train: {config.algo} on {config.scene.layout}, {config.scene.robots} robots, into {folder}")
+    log(f"1/5 train: {config.algo} on {config.scene.layout}, {config.scene.robots} robots, into {folder}")
     train(config, folder)
     run = load_run(folder)
     scene, layout = run.config.scene, run.source.parsed_layout()
     agent, _ = load_agent(run)
 
-    say(f"2/5 evaluate: {episodes} greedy episodes")
+    log(f"2/5 evaluate: {episodes} greedy episodes")
     name = config.algo.upper()
     greedy = GreedyPolicy(agent, f"{name}, torch")
     rows = evaluate_fleet([greedy], scene, layout, episodes)
     write_atomically(run.path / EVALUATION, as_json(rows).encode())
 
-    say("3/5 export: one ONNX file a robot")
+    log("3/5 export: one ONNX file a robot")
     bundle = export_run(run, folder / "bundle").path
 
-    say("4/5 verify: torch and onnxruntime side by side")
-    say(str(verify_run(run, bundle)))
+    log("4/5 verify: torch and onnxruntime side by side")
+    log(str(verify_run(run, bundle)))
 
-    say("5/5 drive: every robot with its own ONNX files")
+    log("5/5 drive: every robot with its own ONNX files")
     fleet = OnnxFleet(bundle, scene.robots, f"{name}, ONNX")
     driven = evaluate_fleet([fleet], scene, layout, episodes, controller=fleet.control)
     rows.insert(2, driven[1])

@@ -1,71 +1,101 @@
-"""From functions to a command line, by tyro: parsing comes first and running afterwards, and a mistake is one line."""
+"""From functions to a command line, by tyro: parsing comes first and running afterwards, and a mistake is one line.
+
+tyro prints its errors in a frame. It also tells them as events with fields (`tyro._errors`, in its own words unstable,
+which is why pyproject.toml names one minor version); the sentences are made from these.
+"""
 
 import contextlib
+import difflib
 import functools
 import inspect
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tyro
+from tyro import _errors as tyro_errors
 
 from sim.errors import InputError
 
+Command = Callable[..., None]
 
-def parse(
-    commands: Sequence[Callable[..., None]],
-    description: str,
-    settings: object,
-    arguments: Sequence[str],
-    elsewhere: Sequence[str] = (),
-) -> functools.partial[None]:
-    """The command that was asked for, with its arguments.
+
+def parse(command: Command, settings: object, arguments: Sequence[str]) -> functools.partial[None]:
+    """Return a command with its arguments, ready to be called.
 
     Args:
-        commands: functions, one a subcommand.
-        description: what the program is for.
-        settings: defaults of the parameter `settings` of any command.
-        arguments: without the program's name.
-        elsewhere: subcommands that are run by others, for the error that lists all.
+        command: the parameters, their types and its docstring make the options.
+        settings: default of the parameter `settings`, if it has one.
+        arguments: without the names of program and command.
 
     Raises:
-        InputError: an argument is not valid; what tyro prints in a frame becomes one line.
+        InputError: an argument is not valid.
     """
-    deferred = {command.__name__: _deferred(command, settings) for command in commands}
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            chosen: functools.partial[None] = tyro.extras.subcommand_cli_from_dict(
-                deferred, prog="fleetmix", description=description, args=arguments
-            )
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        raise InputError(_plain(said.getvalue(), elsewhere)) from None
+    deferred, prog = _deferred(command, settings), f"fleetmix {command.__name__}"
+
+    def fail(event: tyro_errors.ParseErrorEvent) -> None:
+        sentence = _explain(event, deferred, arguments)
+        if sentence is not None:  # an event that tyro has newly learned is told in tyro's own way
+            raise InputError(f"{sentence}; see {prog} --help")
+
+    with tyro_errors.on_parse_error(fail):
+        chosen: functools.partial[None] = tyro.cli(deferred, prog=prog, args=arguments)
     return chosen
 
 
-def _plain(said: str, elsewhere: Sequence[str]) -> str:
-    """What tyro says in one sentence, without its frames and the names of its own that it lets slip."""
-    lines = [line.strip("│╰╯─ ") for line in said.splitlines() if not line.startswith("╭")]
-    said = " ".join(line for line in lines if line.strip("-"))
-    said = re.sub(r"^(Value|Parsing) error (?=Error)", "", said)  # the title, where there is no frame
-    said, _, help_of = said.partition(" For full helptext, ")
-    said = re.sub(r"^Error parsing __tyro\S*: ", "", said)
-    said = re.sub(r"{None}\||\|{None}", "", said)
-    said = re.sub(
-        r"^Error parsing (--\S+): no type matching (.+?) could be instantiated from \['(.*?)'\].*",
-        r"\1 is '\3'; valid is \2",
-        said,
-    )
-    said = re.sub(r"'None', |, 'None'(?=\))", "", said)
-    said = said.replace(" Available subcommands: ", f"; valid are {', '.join(elsewhere)}, ")
-    return f"{said.rstrip('.')}; see {help_of.removeprefix('see ').removeprefix('run ')}" if help_of else said
+def write_completion(commands: Mapping[str, Command], settings: object, arguments: Sequence[str]) -> None:
+    """Write a shell's completion script: `--tyro-write-completion {bash,zsh,tcsh,fish} FILE`."""
+    deferred = {name: _deferred(command, settings) for name, command in commands.items()}
+    tyro.extras.subcommand_cli_from_dict(deferred, prog="fleetmix", args=arguments)
 
 
-def _deferred(command: Callable[..., None], settings: object) -> Callable[..., functools.partial[None]]:
-    """The command with its arguments, to be run after parsing; `settings` are the defaults of a training."""
+def _explain(event: tyro_errors.ParseErrorEvent, command: Callable[..., Any], arguments: Sequence[str]) -> str | None:
+    """Return what is wrong in a sentence, or None for an event that is not known here."""
+    match event:
+        case tyro_errors.InstantiationFailure(message=message, argument=None):
+            return message
+        case tyro_errors.InstantiationFailure(argument=argument) if argument is not None:
+            flag = argument.display_name()
+            return f"{flag} is {_value_of(flag, arguments)!r}; valid is {_valid(argument.lowered.metavar)}"
+        case tyro_errors.InvalidChoice(argument=argument, value=value):
+            return f"{argument.display_name()} is {value!r}; valid is {_valid(argument.lowered.metavar)}"
+        case tyro_errors.BadValue(argument=argument):
+            return f"{argument.display_name()} has no value; valid is {_valid(argument.lowered.metavar)}"
+        case tyro_errors.MissingArgs(missing_arguments=missing):
+            return f"{' and '.join(each.arg.display_name() for each in missing)} must be given"
+        case tyro_errors.UnrecognizedArgs(tokens=tokens):
+            close = difflib.get_close_matches(tokens[0], _flags(command), n=1)
+            return f"{tokens[0]!r} is no option" + (f", did you mean {close[0]}?" if close else "")
+    return None
+
+
+def _valid(metavar: str | None) -> str:
+    """Return the types or choices that tyro's help shows, without the None that stands for an option left out."""
+    kinds = [kind.strip("{}").replace("None,", "", 1) for kind in (metavar or "").split("|")]
+    return " or ".join(", ".join(kind.split(",")) for kind in kinds if kind != "None")
+
+
+def _value_of(flag: str, arguments: Sequence[str]) -> str:
+    """Return the last value that a flag, or a positional argument, was given."""
+    found = ""
+    for name, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        option, equals, value = name.partition("=")
+        if option.replace("_", "-") == flag:
+            found = value if equals else following
+    return found
+
+
+def _flags(command: Callable[..., Any]) -> list[str]:
+    """Return the options of a command, as its help lists them."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        tyro.cli(command, args=["--help"])
+    return re.findall(r"--[a-z][\w.-]*", text.getvalue())
+
+
+def _deferred(command: Command, settings: object) -> Callable[..., functools.partial[None]]:
+    """Return a function with the command's options that keeps their values in place of running it."""
     signature = inspect.signature(command)
     parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values()]
     parameters = [p.replace(default=settings) if p.name == "settings" else p for p in parameters]

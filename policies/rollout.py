@@ -28,10 +28,10 @@ from policies.agent import AgentConfig
 from policies.collector import Collector, Episode
 from policies.environments import EnvSource, Team
 from policies.learner import Batch
-from sim.errors import InputError
+from sim.errors import InputError, RunError
 
 
-class RolloutError(RuntimeError):
+class RolloutError(RunError):
     """The worker process failed or died."""
 
 

@@ -1,8 +1,12 @@
-"""The one error that a user can cause, so that the command line can tell it from a bug."""
+"""The errors that the command line tells in one line, so that it can tell them from a bug."""
 
 
 class InputError(ValueError):
     """A value from outside is not valid; the message is one line that names it, its origin and what would be valid."""
+
+
+class RunError(RuntimeError):
+    """A job failed although its input was valid; the message is what a person needs to know."""
 
 
 def require(condition: bool, name: str, value: object, valid: str) -> None:

@@ -20,6 +20,7 @@ from export.runtime import OnnxPolicy, open_model
 from policies.agent import AgentNetwork
 from policies.environments import UNBOUNDED, TeamEnv
 from sim.env import WarehouseEnv
+from sim.errors import RunError
 
 TOLERANCE = 1e-4
 """Largest difference of two Q values, of memories, and of commands [m/s, rad/s]."""
@@ -32,7 +33,7 @@ Decide = Callable[[Array, Mask], NDArray[np.int64]]
 """Maneuvers [robots] from observations [robots, features] and masks [robots, actions]."""
 
 
-class VerifyError(Exception):
+class VerifyError(RunError):
     """An exported file does something else than what it was made from; the message names where, and both values."""
 
 

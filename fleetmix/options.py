@@ -1,0 +1,59 @@
+"""Options that several commands share. Nothing here loads torch, so `--help` and a mistake are answered at once."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from policies.config import AgentKind
+from policies.files import require_folder
+from policies.runs.config import TrainConfig
+from sim.errors import require
+from sim.scene import DriveModel, open_scene
+
+
+@dataclass(frozen=True)
+class TrainShortcuts:
+    """Short forms of settings that are needed often."""
+
+    scene: str | None = None
+    """Short for --scene.layout."""
+    robots: int | None = None
+    """Short for --scene.robots; by default as many as the scene's map asks for."""
+    agent: AgentKind | None = None
+    """Short for --agent.kind."""
+
+    def resolve(self, settings: TrainConfig) -> TrainConfig:
+        """Return the settings with the short forms put in their places.
+
+        Raises:
+            InputError: there is no such scene, or it has no room for the robots.
+        """
+        scene = settings.scene if self.scene is None else open_scene(self.scene, self.robots)[0]
+        scene = replace(settings.scene, layout=scene.layout, robots=scene.robots)
+        if self.robots is not None:
+            scene = replace(scene, robots=self.robots)
+        agent = settings.agent if self.agent is None else replace(settings.agent, kind=self.agent)
+        return replace(settings, scene=scene, agent=agent)
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Where, how often and with which drive model a policy is evaluated."""
+
+    scene: str | None = None
+    """Another scene than that of the training: a name or a map file."""
+    robots: int | None = None
+    """Another number of robots."""
+    episodes: int = 20
+    """Number of episodes."""
+    seed: int = 0
+    """Seed of the first episode; the others follow."""
+    drive: DriveModel = "velocity"
+    """Drive model: velocity, or wheels with motors, casters and friction."""
+    json: Path | None = None
+    """File for the rows as JSON."""
+
+    def __post_init__(self) -> None:
+        require(self.episodes >= 1, "episodes", self.episodes, "a whole number from 1 up")
+        require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
+        if self.json is not None:  # better found out before the evaluation than afterwards
+            require_folder(self.json)
