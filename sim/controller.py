@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.governor import GAIN, MAX_SPEED, MAX_TURN, govern
-from sim.observation import MANEUVERS, NEIGHBOUR, ObservationSpec
+from sim.observation import MANEUVERS, NEIGHBOUR, VectorSpec
 from sim.scene import RobotConfig
 
 _TRACKING = {
@@ -50,7 +50,7 @@ def pack_limits(config: RobotConfig, control_period: float) -> NDArray[np.float6
     )
 
 
-def controller_offsets(spec: ObservationSpec) -> NDArray[np.int64]:
+def controller_offsets(spec: VectorSpec) -> NDArray[np.int64]:
     """Where a flat observation holds lidar, waypoint, velocity and neighbours: start and end of each [4, 2]."""
     slices = (spec.slice(name) for name in ("lidar", "waypoint", "velocity", "neighbours"))
     return np.array([(s.start, s.stop) for s in slices], np.int64)

@@ -17,7 +17,7 @@ from pettingzoo import ParallelEnv
 from sim.controller import control_all, controller_offsets, pack_limits
 from sim.errors import InputError
 from sim.layout import Layout
-from sim.observation import MANEUVERS, ObservationSpec, observation_spec, state_spec
+from sim.observation import MANEUVERS, VectorSpec, observation_spec, state_spec
 from sim.scene import DriveModel, SceneConfig, open_scene
 from sim.warehouse import Warehouse
 
@@ -64,7 +64,7 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         n, robot = self.scene.robots, self.scene.robot
         self.possible_agents = [f"robot_{i}" for i in range(n)]
         self.agents: list[str] = []
-        self.observation_spec: ObservationSpec = observation_spec(robot)
+        self.observation_spec = observation_spec(robot)
         self.state_spec = state_spec(robot, n, self.layout.columns, self.layout.rows)
         self.state_space = _box(self.state_spec)
         self._observation_spaces = {agent: _box(self.observation_spec) for agent in self.possible_agents}
@@ -176,5 +176,5 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
 _ACTIONS = range(len(MANEUVERS))
 
 
-def _box(spec: ObservationSpec) -> Box:
+def _box(spec: VectorSpec) -> Box:
     return Box(spec.low, spec.high, dtype=np.float32)

@@ -53,7 +53,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class ObservationSpec:
+class VectorSpec:
     """The fields of a flat float32 vector, in their order."""
 
     fields: tuple[Field, ...]
@@ -103,7 +103,7 @@ class ObservationSpec:
         return [{**asdict(f), "offset": self.offsets[f.name]} for f in self.fields]
 
     @classmethod
-    def from_json(cls, values: list[dict[str, Any]], source: str) -> "ObservationSpec":
+    def from_json(cls, values: list[dict[str, Any]], source: str) -> "VectorSpec":
         """What `to_json` wrote; `source` names its origin.
 
         Raises:
@@ -145,7 +145,7 @@ def _field(name: str, shape: tuple[int, ...], unit: str, low: list[float], high:
     return Field(name, shape, unit, tuple(low) * repeat, tuple(high) * repeat, meaning)
 
 
-def observation_spec(robot: RobotConfig) -> ObservationSpec:
+def observation_spec(robot: RobotConfig) -> VectorSpec:
     """What one robot observes: no robot number and a fixed size, so that one network serves any fleet."""
     near = robot.radio_range
     reach = near + WAYPOINT_RANGE
@@ -155,7 +155,7 @@ def observation_spec(robot: RobotConfig) -> ObservationSpec:
     way = [WAYPOINT_RANGE] * 2
     goal = [GOAL_RANGE] * 2
     one_hot = len(MANEUVERS)
-    return ObservationSpec(
+    return VectorSpec(
         (
             _field("lidar", (robot.lidar_rays,), "m", [0.0], [robot.lidar_range], "ranges, the first ahead, leftward"),
             _field("waypoint", (2,), "m", [-x for x in way], way, "next waypoint: forward, left"),
@@ -172,12 +172,12 @@ def observation_spec(robot: RobotConfig) -> ObservationSpec:
     )  # fmt: skip
 
 
-def state_spec(robot: RobotConfig, robots: int, width: float, height: float) -> ObservationSpec:
+def state_spec(robot: RobotConfig, robots: int, width: float, height: float) -> VectorSpec:
     """The global state: every robot in map coordinates, and the share of the episode that is over."""
     v, w = robot.max_speed, robot.max_turn_rate
     low = [0.0, 0.0, -1.0, -1.0, -v, -w, 0.0, 0.0, 0.0, 0.0]
     high = [width, height, 1.0, 1.0, v, w, width, height, 1.0, PATH_RANGE]
-    return ObservationSpec(
+    return VectorSpec(
         (
             _field("robots", (robots, len(STATE)), "m, 1, m/s, rad/s", low, high, ", ".join(STATE)),
             _field("time", (1,), "1", [0.0], [1.0], "share of the time limit that is over"),

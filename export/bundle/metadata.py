@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from export.bundle.files import SCHEMA_VERSION, WRONG_STRUCTURE, listed, read_object, require_version
 from sim.errors import InputError
-from sim.observation import ObservationSpec
+from sim.observation import VectorSpec
 from sim.scene import SceneConfig, scene_from_dict
 
 METADATA_KEY = "fleetmix"
@@ -27,7 +27,7 @@ class PolicyMetadata:
 
     role: Role
     """What the graph computes: a maneuver (policy) or a command (controller)."""
-    observation: ObservationSpec
+    observation: VectorSpec
     """The fields of the flat observation, with offset, shape, unit and range."""
     actions: tuple[str, ...]
     """Names of the maneuvers, in the order of their numbers."""
@@ -91,7 +91,7 @@ def _interpret(values: dict[str, Any], source: str) -> PolicyMetadata:
         value = values[name]
         if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
             raise InputError(f"{source}: {name} is {value!r}; valid is a time above 0 s")
-    observation = ObservationSpec.from_json([_bounds_from_json(value) for value in values["observation"]], source)
+    observation = VectorSpec.from_json([_bounds_from_json(value) for value in values["observation"]], source)
     scene = None if values["scene"] is None else scene_from_dict(values["scene"], source)
     return PolicyMetadata(**{**values, "observation": observation, "actions": tuple(actions), "scene": scene})
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.observation import ObservationSpec
+from sim.observation import VectorSpec
 
 SLOP = 1e-5
 """How far outside its range a value may lie, as a share of its largest magnitude: what rounding explains."""
@@ -18,7 +18,7 @@ Observation = NDArray[np.float32] | Mapping[str, Any]
 class ObservationGuard:
     """Lets an observation pass that fits the schema. Three numpy calls when all is well; else the culprit is sought."""
 
-    def __init__(self, spec: ObservationSpec) -> None:
+    def __init__(self, spec: VectorSpec) -> None:
         self._spec = spec
         largest = float(np.finfo(np.float32).max)  # stands for a missing bound, so that infinity is out of range too
         scale = np.maximum(np.abs(spec.low), np.abs(spec.high))

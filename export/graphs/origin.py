@@ -8,7 +8,7 @@ from typing import Any
 
 from export.bundle.metadata import PolicyMetadata
 from policies.agent import AgentConfig
-from sim.observation import MANEUVERS, Field, ObservationSpec, observation_spec
+from sim.observation import MANEUVERS, Field, VectorSpec, observation_spec
 from sim.scene import SceneConfig
 
 LIBRARIES = ("fleetmix", "numpy", "onnx", "onnxscript", "torch")
@@ -69,7 +69,7 @@ def generic_metadata(
     field = Field("observation", (len(low),), "1", tuple(map(float, low)), tuple(map(float, high)), meaning)
     return PolicyMetadata(
         role="policy",
-        observation=ObservationSpec((field,)),
+        observation=VectorSpec((field,)),
         actions=tuple(str(i) for i in range(n_actions)),
         decision_period=None,
         control_period=None,

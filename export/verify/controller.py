@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from export.runtime import CONTROLLER_FIELDS, open_model
 from export.verify.policy import TOLERANCE, VerifyError
 from sim.controller import control_all, controller_offsets, pack_limits
-from sim.observation import MANEUVERS, NEIGHBOUR, ObservationSpec, observation_spec
+from sim.observation import MANEUVERS, NEIGHBOUR, VectorSpec, observation_spec
 from sim.scene import SceneConfig
 
 
@@ -32,7 +32,7 @@ class RecordingController:
         control_all(maneuvers, observations, self._offsets, self._limits, commands)
 
 
-def random_sensors(spec: ObservationSpec, count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def random_sensors(spec: VectorSpec, count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Random maneuvers [count] and observations [count, size] over the whole range that a controller can meet.
 
     Near and far racks, rays that hit nothing, and any number of neighbours, the present ones first.

@@ -19,7 +19,7 @@ from sim.observation import (
     NEIGHBOUR,
     PATH_RANGE,
     STATE,
-    ObservationSpec,
+    VectorSpec,
     observation_spec,
     state_spec,
     write_observation,
@@ -102,7 +102,7 @@ def test_layout_of_the_state() -> None:
 @given(robots)
 def test_a_spec_survives_json(robot: RobotConfig) -> None:
     for spec in (observation_spec(robot), state_spec(robot, 3, 12.0, 8.0)):
-        assert ObservationSpec.from_json(json.loads(json.dumps(spec.to_json())), "file") == spec
+        assert VectorSpec.from_json(json.loads(json.dumps(spec.to_json())), "file") == spec
 
 
 @given(robots)
@@ -160,7 +160,7 @@ def _without(key: str) -> list[dict[str, Any]]:
 )
 def test_bad_schemas_are_refused_in_one_line(values: Any, message: str) -> None:
     with pytest.raises(InputError) as error:
-        ObservationSpec.from_json(values, "robot.onnx")
+        VectorSpec.from_json(values, "robot.onnx")
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 
