@@ -2,17 +2,15 @@
 
 Path tracking turns the maneuver into what the robot would like to do, relative to the bearing of its next waypoint; the
 governor then sees to it that nothing is hit. The same as an ONNX graph: `export.graphs.controller`.
-
-Numba's cache does not notice a change in a function of another file, so what uses another file's is not cached.
 """
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.governor import GAIN, MAX_SPEED, MAX_TURN, govern
+from sim.kernels import kernel
 from sim.observation import MANEUVERS, NEIGHBOUR, VectorSpec
 from sim.scene import RobotConfig
 
@@ -56,7 +54,7 @@ def controller_offsets(spec: VectorSpec) -> NDArray[np.int64]:
     return np.array([(s.start, s.stop) for s in slices], np.int64)
 
 
-@numba.njit(cache=False)
+@kernel
 def track(maneuver: int, waypoint: NDArray[np.float32], limits: NDArray[np.float64]) -> tuple[float, float]:
     """The speed [m/s] and turn rate [rad/s] that a maneuver asks for, nothing being in the way.
 
@@ -74,7 +72,7 @@ def track(maneuver: int, waypoint: NDArray[np.float32], limits: NDArray[np.float
     return scale * limits[MAX_SPEED] * cos_error**2, min(max(w, -limits[MAX_TURN]), limits[MAX_TURN])
 
 
-@numba.njit(cache=False)
+@kernel
 def control(
     maneuver: int,
     lidar: NDArray[np.float32],
@@ -99,7 +97,7 @@ def control(
     govern(v, w, lidar, velocity, neighbours, limits, out)
 
 
-@numba.njit(cache=False)
+@kernel
 def control_all(
     maneuvers: NDArray[np.int64],
     observations: NDArray[np.float32],

@@ -14,9 +14,10 @@ something may do all that does not bring it nearer.
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from sim.kernels import fastmath_kernel, kernel
 
 RADIUS, MAX_SPEED, MAX_TURN, ACCELERATION, TURN_ACCELERATION, RANGE, GAIN, MARGIN, PERIOD = range(9)
 """The order of the array of limits."""
@@ -36,14 +37,14 @@ FAR = 1e3
 """Farther than any sensor sees [m]."""
 
 
-@numba.njit(cache=True)
+@kernel
 def _joined(a: float, b: float, twice_cos: float, limits: NDArray[np.float64]) -> bool:
     """Whether two neighbouring rays hit what can be taken for one wall, since no robot fits between the hits."""
     gap = 2.0 * (limits[RADIUS] + limits[MARGIN])
     return max(a, b) < float(limits[RANGE]) - ROUNDING and a * a + b * b - a * b * twice_cos < float(gap * gap)
 
 
-@numba.njit(cache=True)
+@kernel
 def _add_wall(
     ax: float, ay: float, bx: float, by: float, reach: float, walls: NDArray[np.float64], count: int
 ) -> tuple[int, float]:
@@ -58,7 +59,7 @@ def _add_wall(
     return count, distance
 
 
-@numba.njit(cache=True)
+@kernel
 def _walls(
     lidar: NDArray[np.float32], limits: NDArray[np.float64], reach: float, walls: NDArray[np.float64]
 ) -> tuple[int, float]:
@@ -109,7 +110,7 @@ def _walls(
     return count, nearest
 
 
-@numba.njit(cache=True)
+@kernel
 def _offset(px: float, py: float, ax: float, ay: float, ex: float, ey: float) -> tuple[float, float]:
     """The vector from point p to the nearest point of the line from a to a + e."""
     along = ((px - ax) * ex + (py - ay) * ey) / max(ex * ex + ey * ey, 1e-12)
@@ -117,7 +118,7 @@ def _offset(px: float, py: float, ax: float, ay: float, ex: float, ey: float) ->
     return ax + along * ex - px, ay + along * ey - py
 
 
-@numba.njit(cache=True)
+@kernel
 def _half_plane(
     neighbour: NDArray[np.float32], braking: float, limits: NDArray[np.float64], plane: NDArray[np.float64]
 ) -> None:
@@ -146,7 +147,7 @@ def _half_plane(
     plane[0], plane[1], plane[2] = nx, ny, max(bound, ROUNDING)
 
 
-@numba.njit(cache=True)
+@kernel
 def _half_planes(
     neighbours: NDArray[np.float32], braking: float, limits: NDArray[np.float64], planes: NDArray[np.float64]
 ) -> tuple[int, float]:
@@ -160,7 +161,7 @@ def _half_planes(
     return present, bound
 
 
-@numba.njit(cache=True)
+@kernel
 def _arc(v0: float, w0: float, v: float, w: float, limits: NDArray[np.float64], arc: NDArray[np.float64]) -> int:
     """Writes where the centre is [5, 2] after one period from (v0, w0) to a reachable (v, w), and while it brakes.
 
@@ -185,7 +186,7 @@ def _arc(v0: float, w0: float, v: float, w: float, limits: NDArray[np.float64], 
     return len(arc)
 
 
-@numba.njit(cache=True, fastmath=True)
+@fastmath_kernel
 def _clearance(
     arc: NDArray[np.float64], walls: NDArray[np.float64], count: int, keep: float, planes: NDArray[np.float64]
 ) -> float:
@@ -203,7 +204,7 @@ def _clearance(
     return min(spare, math.sqrt(square) - keep)
 
 
-@numba.njit(cache=True)
+@kernel
 def govern(
     v_wanted: float,
     w_wanted: float,

@@ -7,14 +7,15 @@ comes next is as good as random, so the loops choose values instead of branches:
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from sim.kernels import fastmath_kernel, kernel
 
 NEVER = 1e30
 
 
-@numba.njit(cache=True)
+@kernel
 def _axis(position: float, cell: int, direction: float) -> tuple[float, float, int]:
     """Of one axis: the distance to the first cell border [m], from border to border [m], and the step (-1 or 1)."""
     if direction > 0.0:
@@ -24,7 +25,7 @@ def _axis(position: float, cell: int, direction: float) -> tuple[float, float, i
     return NEVER, 0.0, 1
 
 
-@numba.njit(cache=True)
+@kernel
 def _to_rack(blocked: NDArray[np.bool_], x: float, y: float, cos: float, sin: float, limit: float) -> float:
     """The distance from (x, y) along (cos, sin) to the first rack or the border of the grid, at most `limit` [m]."""
     rows, columns = blocked.shape
@@ -44,7 +45,7 @@ def _to_rack(blocked: NDArray[np.bool_], x: float, y: float, cos: float, sin: fl
     return limit
 
 
-@numba.njit(cache=True, fastmath=True)
+@fastmath_kernel
 def _cut_at_robot(
     dx: float, dy: float, radius: float, cos: NDArray[np.float64], sin: NDArray[np.float64], ranges: NDArray[np.float64]
 ) -> None:
@@ -57,7 +58,7 @@ def _cut_at_robot(
         ranges[ray] = min(ranges[ray], rim if (inside > 0.0) & (along > 0.0) else NEVER)
 
 
-@numba.njit(cache=True)
+@kernel
 def scan(
     blocked: NDArray[np.bool_],
     poses: NDArray[np.float64],

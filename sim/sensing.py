@@ -6,10 +6,10 @@ compiled here.
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.kernels import kernel
 from sim.layout import Layout, find_waypoint
 from sim.lidar import scan
 from sim.observation import BROADCAST, MANEUVERS, PATH_RANGE, STATE, observation_spec, state_spec, write_observation
@@ -19,8 +19,8 @@ REMAINING, PROGRESS, DISTANCE, LAST_X, LAST_Y = range(5)
 """What is tallied of each robot: metres of path left (below 0: the goal is new), by how much it got shorter in this
 decision, metres driven in this episode, and where the robot was last."""
 
-_find_waypoint = numba.njit(cache=True)(find_waypoint)
-_write_observation = numba.njit(cache=True)(write_observation)
+_find_waypoint = kernel(find_waypoint)
+_write_observation = kernel(write_observation)
 _STATE_SIZE = len(STATE)
 
 
@@ -94,7 +94,7 @@ class Sensors:
         return out
 
 
-@numba.njit(cache=True)
+@kernel
 def sense(
     blocked: NDArray[np.bool_],
     robot: tuple[float, float, float, float, int],
@@ -154,7 +154,7 @@ def sense(
     return -1
 
 
-@numba.njit(cache=True)
+@kernel
 def write_state(
     broadcasts: NDArray[np.float64],
     velocities: NDArray[np.float64],

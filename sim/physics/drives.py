@@ -12,10 +12,10 @@ from itertools import repeat
 from types import ModuleType
 from typing import Protocol
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.kernels import kernel
 from sim.physics import urdf
 from sim.scene import SceneConfig
 
@@ -212,7 +212,7 @@ class WheelDrive:
             self._targets[index] = self.velocities[index]
 
 
-@numba.njit(cache=True)
+@kernel
 def _plan(
     commands: NDArray[np.float64],
     poses: NDArray[np.float64],
