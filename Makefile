@@ -38,8 +38,8 @@ lint: $(INSTALLED)
 check: lint test
 
 bench: $(INSTALLED)
-	@set -e; for name in simulation lidar inference robot; do echo "$$name"; $(BIN)/python benchmarks/$$name.py; done
+	@set -e; for name in simulation lidar inference robot; do echo "$$name"; $(BIN)/python -m benchmarks.$$name; done
 
 # Fifteen trainings, one after the other: five seeds of QMIX, VDN and IQL.
 bench-learning: $(INSTALLED)
-	$(BIN)/python benchmarks/learning.py
+	$(BIN)/python -m benchmarks.learning

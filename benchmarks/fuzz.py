@@ -4,7 +4,7 @@ Inputs are valid ones with a few bytes changed, cut, doubled or put elsewhere; o
 checksum that fits again, so that the checks behind the checksum are met too. `moved` counts inputs that led to a
 command for the wheels without being a whole, valid message: there must be none.
 
-    python benchmarks/fuzz.py [--inputs 1000000] [--seed 0] [--target messages manifest metadata onnx]
+    python -m benchmarks.fuzz [--inputs 1000000] [--seed 0] [--target messages manifest metadata onnx]
 """
 
 import argparse

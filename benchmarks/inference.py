@@ -3,7 +3,7 @@
 Hot is one call after the other; paced is ten calls a second as on a robot, where the caches have gone cold in between.
 Bare `session.run` is the floor: what OnnxPolicy adds to it is checking what it is given, and keeping the memory.
 
-    python benchmarks/inference.py [--seconds 20] [--calls 5000]
+    python -m benchmarks.inference [--seconds 20] [--calls 5000]
 """
 
 import argparse

@@ -6,7 +6,7 @@ interval is that of the mean over the training seeds. Besides the greedy policy 
 efficiency of the training's own episodes, exploration included: who learns faster has more of it, and there are so many
 of them that they tell algorithms apart where twenty greedy ones can't.
 
-    python benchmarks/learning.py [--scene small] [--minutes 7.5 | --steps N] [--seeds 5] [--algos qmix vdn iql]
+    python -m benchmarks.learning [--scene small] [--minutes 7.5 | --steps N] [--seeds 5] [--algos qmix vdn iql]
 """
 
 import argparse

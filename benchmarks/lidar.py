@@ -3,7 +3,7 @@
 Both read the same random placements of the robots, and each works through them in a row, so that both are warm. Making
 Bullet's lists of rays and moving its bodies is not counted. The figures are medians over the placements.
 
-    python benchmarks/lidar.py [--rounds 500]
+    python -m benchmarks.lidar [--rounds 500]
 """
 
 import argparse

@@ -1,10 +1,10 @@
 """What a robot's process costs, and how fast it answers and stops: real processes on loopback, ten times a second.
 
-Latency is from the sending of a robot's sensors to the arrival of its command, both at the base. The hall runs with
-drive `velocity`, so that the simulator leaves the processors to the robots; all share this machine. The time from a
-kill to standstill is measured on `wheels`, for a robot that drives at more than 1 m/s.
+Latency is from the sending of a robot's sensors to the arrival of its command, both at the base. The drive model is
+`velocity`, so that the simulator leaves the processors to the robots; all share this machine. The time from a kill to
+standstill is measured on `wheels`, for a robot that drives at more than 1 m/s.
 
-    python benchmarks/robot.py [--bundle DIR] [--seconds 30] [--robots 1 4 8 16] [--kills 5]
+    python -m benchmarks.robot [--bundle DIR] [--seconds 30] [--robots 1 4 8 16] [--kills 5]
 """
 
 import argparse
@@ -111,7 +111,7 @@ def measure(bundle: Path, robots: int, seconds: float) -> Cost:
 def kill_times(bundle: Path, kills: int) -> list[tuple[float, int, float]]:
     """For each kill: the speed [m/s], the control periods until it brakes, and the time to standstill [s]."""
     with running(bundle, 1, "wheels") as (fleet, processes, _):
-        (base,), speeds = fleet.bases, fleet.hall.velocities[:, 0]
+        (base,), speeds = fleet.bases, fleet.warehouse.velocities[:, 0]
         times: list[tuple[float, int, float]] = []
         while len(times) < kills:
             fleet.tick()

@@ -5,7 +5,7 @@ every PyBullet call. What the clock itself costs is subtracted. Of each step the
 since the other processes of a machine can only slow it down. The last column compares what a step costs for each robot
 with a fleet of 4 in the same scene: 1.00 means that the cost grows with the fleet and no faster.
 
-    python benchmarks/simulation.py [--drive velocity|wheels] [--repeats 10] [--decisions N]
+    python -m benchmarks.simulation [--drive velocity|wheels] [--repeats 10] [--decisions N]
 """
 
 import argparse

@@ -42,9 +42,9 @@ def drive_processes(
         RobotProcesses(bundle, names, endpoint, *options) as processes,
     ):
 
-        def look() -> None:
+        def poll() -> None:
             interrupt.check()
             processes.require_running()
 
-        fleet.wait_for_robots(_CONNECT_TIMEOUT, look)
-        return [fleet.run_episode(seed, look) for seed in seeds]
+        fleet.wait_for_robots(_CONNECT_TIMEOUT, poll)
+        return [fleet.run_episode(seed, poll) for seed in seeds]

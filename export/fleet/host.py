@@ -32,7 +32,7 @@ def host_fleet(config: FleetConfig, say: Callable[[str], None]) -> None:
         length = None if config.minutes is None else config.minutes * 60 / scene.decision_period
         while not interrupt.requested and (length is None or decisions < length):
             fleet.decide()
-            meter.add(fleet.hall.infos())
+            meter.add(fleet.warehouse.infos())
             decisions += 1
             if time.monotonic() >= next_report:
                 next_report += _REPORT

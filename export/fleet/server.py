@@ -1,7 +1,7 @@
 """The simulated warehouse that robots' processes connect to: physics, orders, radio, and a base for every robot.
 
 Every control period each robot is sent its own sensors on its own key, and the answers that come in time move the
-wheels. In real time the clock sets the pace, whoever answers; in lock-step the hall waits for every process that
+wheels. In real time the clock sets the pace, whoever answers; in lock-step the warehouse waits for every process that
 lives, so that an episode is the same however long an answer takes.
 """
 
@@ -16,13 +16,11 @@ import numpy as np
 import zenoh
 from numpy.typing import NDArray
 
-from benchmarks.contact_meter import ContactMeter
 from export.fleet.base import RobotBase
 from export.protocol import transport
 from export.protocol.framing import Header
 from export.protocol.messages import Sensors, Wire, map_hash
 from export.protocol.stop_service import serve_stops
-from export.protocol.transport import Receive
 from policies.results import Episode, EpisodeMeter
 from sim.errors import InputError
 from sim.layout import Layout
@@ -31,37 +29,27 @@ from sim.warehouse import Warehouse
 
 _ANSWER_SHARE = 0.5
 """Share of the control period in which an answer has to come, in real time."""
-_LOCK_STEP_PATIENCE = 1.0
+_LOCK_STEP_TIMEOUT = 1.0
 """How long lock-step waits for an answer [s]."""
 
 
 class Fleet:
-    """A hall and its robots' bases on a session.
+    """A simulated warehouse and its robots' bases on a session.
 
     Args:
         scene: the fleet, with everything decided.
         layout: its map.
         session: the transport.
         timed: real time, or lock-step.
-        tamper: put between the bases and the transport in both directions, to see what lost or doubled messages do.
     """
 
-    def __init__(
-        self,
-        scene: SceneConfig,
-        layout: Layout,
-        session: zenoh.Session,
-        timed: bool,
-        tamper: Callable[[Receive], Receive] = lambda through: through,
-    ) -> None:
-        self.scene, self.hall = scene, Warehouse(scene, layout)
-        self._session, self._timed, self._tamper = session, timed, tamper
+    def __init__(self, scene: SceneConfig, layout: Layout, session: zenoh.Session, timed: bool) -> None:
+        self.scene, self.warehouse = scene, Warehouse(scene, layout)
+        self._session, self._timed = session, timed
         self._wire, self._map = Wire(scene.robot, scene.control_period), map_hash(layout.text())
         self.bases = [RobotBase(f"robot_{i}", self._wire, timed) for i in range(scene.robots)]
         self._changed = threading.Condition()
-        self._publish = [
-            tamper(transport.publisher(session, transport.sensors_key(base.name)).put) for base in self.bases
-        ]
+        self._publish = [transport.publisher(session, transport.sensors_key(base.name)).put for base in self.bases]
         self._subscribers = [self._listen(base) for base in self.bases]
         self._stops = [serve_stops(session, base.name, "base", base.latch) for base in self.bases]
         self._commands = np.zeros((scene.robots, 2))
@@ -69,7 +57,6 @@ class Fleet:
         self.periods = 0
         """Control periods since the episode began."""
         self._next = time.monotonic()
-        self.contacts = ContactMeter(scene.control_period)
         self.slow_periods = 0
         """Control periods that took longer than they last, in real time."""
 
@@ -79,14 +66,14 @@ class Fleet:
                 base.receive(data)
                 self._changed.notify()
 
-        return transport.subscribe(self._session, transport.command_key(base.name), self._tamper(receive))
+        return transport.subscribe(self._session, transport.command_key(base.name), receive)
 
-    def wait_for_robots(self, timeout: float, look: Callable[[], None] = lambda: None) -> None:
+    def wait_for_robots(self, timeout: float, poll: Callable[[], None] = lambda: None) -> None:
         """Returns when the process of every robot has connected.
 
         Args:
             timeout: how long to wait [s].
-            look: called while waiting; may raise.
+            poll: called while waiting; may raise.
 
         Raises:
             InputError: some have not connected in time.
@@ -95,7 +82,7 @@ class Fleet:
         while missing := sorted({base.name for base in self.bases} - self.connected()):
             if time.monotonic() > end:
                 raise InputError(f"after {timeout:g} s no process of {', '.join(missing)} has connected")
-            look()
+            poll()
             time.sleep(0.02)
         for base in self.bases:
             base.arrived()
@@ -108,16 +95,16 @@ class Fleet:
 
     def begin(self, seed: int) -> None:
         """Starts an episode; for the robots it is a new session."""
-        self.hall.reset(seed)
+        self.warehouse.reset(seed)
         self._episode, self.periods = secrets.randbits(64), 0
         self._next = time.monotonic()
 
     def decide(self) -> None:
         """One decision period passes."""
-        self.hall.begin_decision()
+        self.warehouse.begin_decision()
         for _ in range(self.scene.ticks):
             self.tick()
-        self.hall.end_decision()
+        self.warehouse.end_decision()
 
     def tick(self) -> None:
         """One control period passes: sensors go out, answers come in, wheels turn."""
@@ -125,28 +112,32 @@ class Fleet:
         self._wait()
         self._move()
 
-    def run_episode(self, seed: int, look: Callable[[], None] = lambda: None) -> Episode:
-        """One episode of the scene's length; `look` is called before each decision and may raise."""
+    def run_episode(self, seed: int, poll: Callable[[], None] = lambda: None) -> Episode:
+        """One episode of the scene's length; `poll` is called before each decision and may raise."""
         self.begin(seed)
         meter = EpisodeMeter(self.scene)
         for _ in range(self.scene.decisions):
-            look()
+            poll()
             self.decide()
-            meter.add(self.hall.infos())
+            meter.add(self.warehouse.infos())
         return meter.episode()
 
     def _send_sensors(self) -> None:
-        hall, sensed = self.hall, self.hall.sensors
+        warehouse, sensed = self.warehouse, self.warehouse.sensors
         broadcasts = sensed.broadcasts.copy()
         for own, base in zip(broadcasts, self.bases, strict=True):
             if not base.present:  # nobody tells its radio where it heads, and it goes nowhere
                 own[4:6] = own[0:2]
         for i, (base, publish) in enumerate(zip(self.bases, self._publish, strict=True)):
             header = Header(self._episode, self.periods, time.monotonic_ns())
-            pose, velocity, goal = hall.poses[i].tolist(), hall.velocities[i].tolist(), sensed.goals[i].tolist()
-            heard = broadcasts[heard_by(i, hall.poses, self.scene.robot.radio_range, self._wire.slots)]
+            pose, velocity, goal = (
+                warehouse.poses[i].tolist(),
+                warehouse.velocities[i].tolist(),
+                sensed.goals[i].tolist(),
+            )
+            heard = broadcasts[heard_by(i, warehouse.poses, self.scene.robot.radio_range, self._wire.slots)]
             sensors = Sensors(
-                header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(hall.carrying[i]),
+                header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(warehouse.carrying[i]),
                 base.latch.state, sensed.lidar[i], heard,
             )  # fmt: skip
             with self._changed:
@@ -157,17 +148,14 @@ class Fleet:
     def _wait(self) -> None:
         """Until every living process has answered, or for so long as one waits for it."""
         period = self.scene.control_period
-        patience = self._next + _ANSWER_SHARE * period - time.monotonic() if self._timed else _LOCK_STEP_PATIENCE
+        timeout = self._next + _ANSWER_SHARE * period - time.monotonic() if self._timed else _LOCK_STEP_TIMEOUT
         with self._changed:
-            self._changed.wait_for(lambda: not any(base.waiting for base in self.bases), max(patience, 0.0))
-            for row, base, (v, w) in zip(self._commands, self.bases, self.hall.velocities.tolist(), strict=True):
+            self._changed.wait_for(lambda: not any(base.waiting for base in self.bases), max(timeout, 0.0))
+            for row, base, (v, w) in zip(self._commands, self.bases, self.warehouse.velocities.tolist(), strict=True):
                 row[:] = base.command(v, w)
 
     def _move(self) -> None:
-        hall = self.hall
-        self.contacts.before(hall.poses, hall.velocities)
-        hall.tick(self._commands)
-        self.contacts.after(hall.poses, hall.touching_robot)
+        self.warehouse.tick(self._commands)
         if not self._timed:
             return
         self._next += self.scene.control_period
@@ -190,7 +178,7 @@ class Fleet:
             self._subscribers.pop().undeclare()
         for stops in self._stops:
             stops.close()
-        self.hall.close()
+        self.warehouse.close()
 
 
 def heard_by(me: int, poses: NDArray[np.float64], radio_range: float, most: int) -> list[int]:

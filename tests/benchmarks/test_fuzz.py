@@ -1,11 +1,9 @@
-"""Some thousand inputs of the million that `benchmarks/fuzz.py` throws at what a robot reads, and hypothesis's own."""
+"""Some thousand inputs of the million that `benchmarks.fuzz` throws at what a robot reads, and hypothesis's own."""
 
-import importlib.util
 import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import fuzz
 from export.bundle.files import MANIFEST
 from export.bundle.manifest import parse_manifest
 from export.bundle.metadata import read_metadata
@@ -27,19 +26,8 @@ json_values = st.recursive(
 )
 
 
-@pytest.fixture(scope="module")
-def fuzz() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
-    spec = importlib.util.spec_from_file_location("fuzz", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.slow
-def test_broken_input_is_refused_and_moves_nothing(fuzz: ModuleType, tmp_path: Path) -> None:
+def test_broken_input_is_refused_and_moves_nothing(tmp_path: Path) -> None:
     for name, (target, seeds) in fuzz.targets(tmp_path).items():
         rng, outcomes = np.random.default_rng(1), Counter[str]()
         for i in range(6000):
@@ -48,7 +36,7 @@ def test_broken_input_is_refused_and_moves_nothing(fuzz: ModuleType, tmp_path: P
         assert outcomes["refused"] > 1000, name
 
 
-def test_the_fuzzer_would_notice_a_robot_that_moves(fuzz: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fuzzer_would_notice_a_robot_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the checksum, flipped bits pass for sensors."""
     monkeypatch.setattr("export.protocol.framing.zlib.crc32", lambda data: 0)
     messages = fuzz.Messages()

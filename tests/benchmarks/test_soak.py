@@ -1,12 +1,12 @@
-"""A minute of what `benchmarks/soak.py` does for half an hour."""
+"""A minute of what `benchmarks.soak` does for half an hour."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks.fleet_soak import Soak, SoakConfig, SoakError
+from benchmarks.faults import FaultConfig
+from benchmarks.soak import Soak, SoakConfig, SoakError
 from export.graphs.bundle_writer import write_bundle
 from sim.observation import MANEUVERS
 from sim.scene import SceneConfig
@@ -28,10 +28,8 @@ def always_go(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_minute_of_kills_pauses_and_bad_messages(always_go: Path) -> None:
-    config = SoakConfig(
-        always_go, minutes=1.0, robots=3, scene="small", seed=3, lost=0.03, doubled=0.03, delayed=0.03, kill_every=4,
-        pause_every=8, stop_every=20,
-    )  # fmt: skip
+    faults = FaultConfig(lost=0.03, doubled=0.03, delayed=0.03, kill_every=4, pause_every=8, stop_every=20)
+    config = SoakConfig(always_go, minutes=1.0, robots=3, scene="small", seed=3, faults=faults)
     report = Soak(config).run()
     assert report.seconds >= 60
     assert all(report.events[name] > 0 for name in ("killed", "paused", "stopped", "lost", "doubled", "delayed"))
@@ -42,10 +40,9 @@ def test_a_minute_of_kills_pauses_and_bad_messages(always_go: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("change", "said"), [({"growth": -1000.0}, "the memory of"), ({"lost": 1.0}, "0 deliveries in")]
-)
-def test_it_ends_where_something_does_not_hold(always_go: Path, change: dict, said: str) -> None:
-    config = replace(SoakConfig(always_go, minutes=0.25, robots=2, kill_every=1e9, pause_every=1e9), **change)
+@pytest.mark.parametrize(("growth", "lost", "said"), [(-1000.0, 0.0, "the memory of"), (8.0, 1.0, "0 deliveries in")])
+def test_it_ends_where_something_does_not_hold(always_go: Path, growth: float, lost: float, said: str) -> None:
+    faults = FaultConfig(lost=lost, kill_every=1e9, pause_every=1e9)
+    config = SoakConfig(always_go, minutes=0.25, robots=2, faults=faults, growth=growth)
     with pytest.raises(SoakError, match=said):
         Soak(config).run()

@@ -64,8 +64,8 @@ def decide_until(fleet: Fleet, condition, seconds: float = 10.0) -> int:
 def test_in_lock_step_an_episode_is_bit_equal_to_one_in_a_single_process(bundle: Path, drive: DriveModel) -> None:
     there: list[np.ndarray] = []
     with running(bundle, drive, timed=False) as (fleet, _):
-        tick = fleet.hall.tick
-        fleet.hall.tick = lambda commands: (tick(commands), there.append(fleet.hall.poses.copy()))  # type: ignore[method-assign,assignment,func-returns-value]
+        tick = fleet.warehouse.tick
+        fleet.warehouse.tick = lambda commands: (tick(commands), there.append(fleet.warehouse.poses.copy()))  # type: ignore[method-assign,assignment,func-returns-value]
         played = fleet.run_episode(3)
         assert all(not base.dropped and not base.reasons for base in fleet.bases)
     onnx = OnnxFleet(bundle, SCENE.robots)
@@ -102,13 +102,13 @@ def test_a_killed_process_stops_its_robot_and_no_other_and_joins_again(mlp_bundl
         assert first.reasons["silent"] >= fleet.scene.ticks - 1  # braked from the next control period on
         assert fleet.periods - killed == fleet.scene.ticks
         assert not first.present
-        speed = abs(fleet.hall.velocities[0, 0])
+        speed = abs(fleet.warehouse.velocities[0, 0])
         assert speed <= SCENE.robot.max_speed - 0.3 * SCENE.robot.max_acceleration + 1e-6
-        decide_until(fleet, lambda: abs(fleet.hall.velocities[0]).max() == 0.0, 2.0)
-        place = fleet.hall.poses[0].copy()
+        decide_until(fleet, lambda: abs(fleet.warehouse.velocities[0]).max() == 0.0, 2.0)
+        place = fleet.warehouse.poses[0].copy()
         answered = second.answers
         fleet.decide()
-        np.testing.assert_array_equal(fleet.hall.poses[0], place)
+        np.testing.assert_array_equal(fleet.warehouse.poses[0], place)
         assert second.answers >= answered + fleet.scene.ticks - 1
         processes.start("robot_0")
         started = time.monotonic()
@@ -127,7 +127,7 @@ def test_a_paused_process_stops_its_robot_and_goes_on_when_it_wakes(mlp_bundle: 
         pid = processes.running["robot_1"].pid
         os.kill(pid, signal.SIGSTOP)
         decide_until(fleet, lambda: not fleet.bases[1].present)
-        decide_until(fleet, lambda: abs(fleet.hall.velocities[1]).max() == 0.0, 2.0)
+        decide_until(fleet, lambda: abs(fleet.warehouse.velocities[1]).max() == 0.0, 2.0)
         os.kill(pid, signal.SIGCONT)
         decide_until(fleet, lambda: fleet.bases[1].present)
 
@@ -176,7 +176,7 @@ def test_the_command_stops_one_robot_or_all_until_it_releases_them(mlp_bundle: P
         assert emergency_stop(fleet, endpoint, "robot_1") == "robot_1: stopped (its base)\n"
         assert (first.stopped, second.stopped) == (False, True)
         decide_until(fleet, lambda: fleet.bases[1].reasons["emergency_stop"] > 2)  # its process knows, too
-        decide_until(fleet, lambda: abs(fleet.hall.velocities[1]).max() == 0.0, 2.0)
+        decide_until(fleet, lambda: abs(fleet.warehouse.velocities[1]).max() == 0.0, 2.0)
         assert emergency_stop(fleet, endpoint) == "robot_0: stopped (its base)\nrobot_1: stopped (its base)\n"
         processes.kill("robot_1")
         processes.start("robot_1")
@@ -202,7 +202,7 @@ def test_a_stop_outlives_a_restart_of_the_bases(mlp_bundle: Path) -> None:
             assert not again.bases[0].latch.stopped
             decide_until(again, lambda: all(base.present for base in again.bases))
             assert [base.latch.stopped for base in again.bases] == [True, False]
-            assert again.hall.velocities[0].tolist() == [0.0, 0.0]
+            assert again.warehouse.velocities[0].tolist() == [0.0, 0.0]
             assert emergency_stop(again, processes.endpoint, "--release") == (
                 "robot_0: released (its base)\nrobot_1: released (its base)\n"
             )
