@@ -162,5 +162,5 @@ class Disturbances:
         number = draw_number()
         end = now + self._random.uniform(1.0, 5.0)
         for base in fleet.bases:
-            base.latch.receive(stop_message(who, number))
-            self._later.append((end, partial(base.latch.receive, stop_message(who, number, release=True))))
+            base.latch.receive(stop_message(who, number), releases=True)
+            self._later.append((end, partial(base.latch.receive, stop_message(who, number, release=True), True)))

@@ -124,8 +124,8 @@ class Messages:
 
     def _stop(self, data: bytes, sealed: bool) -> str:
         latch = StopLatch(self._name)
-        latch.receive(stop_message(self._name, self._stopping))
-        if not latch.receive(data):
+        latch.receive(stop_message(self._name, self._stopping), releases=True)
+        if not latch.receive(data, releases=True):
             return "refused"
         return "valid again" if sealed or latch.stopped else "moved"
 

@@ -82,13 +82,13 @@ def stop(name: str, release: bool, connect: str, zenoh: Path | None) -> None:
     if name != "all":
         transport.require_name(name)
     with transport.open_session(connect=connect, settings=zenoh) as session:
-        ask = partial(_ask, session, transport.stop_key(name))
+        ask = partial(_ask, session)
         if release:
-            said = ask(None)
+            said = ask(transport.stop_key(name), None)
             for number in sorted({int(stop, 16) for reply in said for stop in reply["stops"]}):
-                said = ask(stop_message(name, number, release=True))
+                said = ask(transport.release_key(name), stop_message(name, number, release=True))
         else:
-            said = ask(stop_message(name, draw_number()))
+            said = ask(transport.stop_key(name), stop_message(name, draw_number()))
     if not said:
         raise InputError(f"nobody at {connect} confirmed for {name!r}; valid is a running base and a robot's name")
     for reply in said:

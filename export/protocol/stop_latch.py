@@ -52,14 +52,22 @@ class StopLatch:
                 return StopState(next(iter(self._holding)), True)
             return StopState(self._peer_released, False)
 
-    def receive(self, data: bytes) -> bool:
-        """Obeys a message; returns whether it was one for this robot."""
+    def receive(self, data: bytes, releases: bool) -> bool:
+        """Obeys a message; returns whether it was one for this robot.
+
+        Args:
+            data: the message.
+            releases: whether a release counts: not where everybody who may stop can send one.
+        """
         with self._lock:
             try:
                 stop = read_stop(data, self._addresses)
             except WireError as error:
                 self.dropped[error.what] += 1
                 return False
+            if stop.release and not releases:
+                self.dropped["release_as_stop"] += 1
+                return True
             obeyed = self._release(stop.number) if stop.release else self._latch(stop.number)
             self.dropped["without_effect"] += not obeyed
             return True

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Literal
 
 import zenoh
@@ -19,7 +20,8 @@ def serve_stops(
 ) -> ExitStack:
     """Obeys stops and releases of that robot and of all, published or asked for, until the returned stack is closed.
 
-    Whoever asks is told what holds then; who asks without a message, what holds now.
+    Releases have a key of their own, so that the transport can tell who may release. Whoever asks is told what
+    holds then; who asks without a message, what holds now.
 
     Args:
         session: the transport.
@@ -29,21 +31,22 @@ def serve_stops(
         changed: called after every message for that robot.
     """
 
-    def receive(data: bytes) -> None:
-        if latch.receive(data):
+    def receive(data: bytes, releases: bool) -> bool:
+        mine = latch.receive(data, releases)
+        if mine:
             changed()
+        return mine
 
-    def answer(query: zenoh.Query) -> None:
-        if query.payload is not None:
-            if not latch.receive(query.payload.to_bytes()):
-                return
-            changed()
+    def answer(query: zenoh.Query, releases: bool) -> None:
+        if query.payload is not None and not receive(query.payload.to_bytes(), releases):
+            return
         holding = latch.holding
         said = {"robot": robot, "part": part, "stopped": bool(holding), "stops": [f"{n:016x}" for n in holding]}
         query.reply(query.key_expr, json.dumps(said).encode())
 
     stack = ExitStack()
     for who in (robot, EVERY_ROBOT):
-        stack.enter_context(transport.subscribe(session, transport.stop_key(who), receive))
-        stack.enter_context(session.declare_queryable(transport.stop_key(who), answer))
+        for key, releases in ((transport.stop_key(who), False), (transport.release_key(who), True)):
+            stack.enter_context(transport.subscribe(session, key, partial(receive, releases=releases)))
+            stack.enter_context(session.declare_queryable(key, partial(answer, releases=releases)))
     return stack

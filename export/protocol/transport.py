@@ -40,8 +40,13 @@ def command_key(robot: str) -> str:
 
 
 def stop_key(robot: str) -> str:
-    """Where an emergency stop is published or asked for."""
+    """Where an emergency stop is published or asked for; a release there doesn't count."""
     return f"fleetmix/{robot}/stop"
+
+
+def release_key(robot: str) -> str:
+    """Where the end of an emergency stop is published or asked for: a key apart, as fewer may release."""
+    return f"fleetmix/{robot}/release"
 
 
 def state_key(robot: str) -> str:

@@ -118,10 +118,10 @@ def test_a_process_that_says_nothing_is_not_waited_for(base: RobotBase) -> None:
 
 
 def test_the_latch_holds_against_any_command(base: RobotBase) -> None:
-    assert base.latch.receive(stop_message(NAME, 12))
+    assert base.latch.receive(stop_message(NAME, 12), releases=True)
     base.receive(answer())
     assert base.command(0.4, 0.0) == (0.0, 0.0)
-    assert base.latch.receive(stop_message("all", 12, release=True))
+    assert base.latch.receive(stop_message("all", 12, release=True), releases=True)
     base.expect(SENSED)
     base.receive(answer(sequence=1))
     assert base.command(0.4, 0.0) == (0.5, -0.5)

@@ -9,7 +9,7 @@ from tests.export.robot_bench import NAME
 def pressed(*numbers: int) -> StopLatch:
     latch = StopLatch(NAME)
     for number in numbers:
-        assert latch.receive(stop_message(NAME, number))
+        assert latch.receive(stop_message(NAME, number), releases=True)
     return latch
 
 
@@ -24,7 +24,7 @@ def exchange(base: StopLatch, process: StopLatch, times: int = 4) -> None:
 def test_a_stop_holds_until_its_own_release(who: str) -> None:
     latch = StopLatch(NAME)
     stop = stop_message(who, 12)
-    assert latch.receive(stop)
+    assert latch.receive(stop, releases=True)
     for other in (
         b"",
         stop[:-1],
@@ -32,40 +32,49 @@ def test_a_stop_holds_until_its_own_release(who: str) -> None:
         stop_message(NAME, 13, release=True),
         pack_stop(address(NAME), Stop(Header(1, 0, 0), 0, True)),
     ):
-        latch.receive(other)
+        latch.receive(other, releases=True)
         assert latch.stopped
-    assert latch.receive(stop_message("all", 12, release=True))
+    assert latch.receive(stop_message("all", 12, release=True), releases=True)
     assert not latch.stopped
     assert latch.dropped == {"length": 2, "robot": 1, "content": 1, "without_effect": 1}
 
 
+def test_a_release_that_comes_as_a_stop_does_not_count() -> None:
+    latch = pressed(12)
+    assert latch.receive(stop_message(NAME, 12, release=True), releases=False)
+    assert latch.holding == [12]
+    assert latch.dropped["release_as_stop"] == 1
+    assert latch.receive(stop_message(NAME, 13), releases=False)
+    assert latch.holding == [12, 13]
+
+
 def test_a_release_never_undoes_another_stop() -> None:
     latch, release = pressed(12), stop_message(NAME, 12, release=True)
-    latch.receive(release)
-    latch.receive(stop_message(NAME, 13))
-    latch.receive(release)  # once more, or late
+    latch.receive(release, releases=True)
+    latch.receive(stop_message(NAME, 13), releases=True)
+    latch.receive(release, releases=True)  # once more, or late
     assert latch.holding == [13]
 
 
 def test_a_release_that_comes_before_its_stop_is_lost() -> None:
     latch = StopLatch(NAME)
-    latch.receive(stop_message(NAME, 12, release=True))
-    latch.receive(stop_message(NAME, 12))
+    latch.receive(stop_message(NAME, 12, release=True), releases=True)
+    latch.receive(stop_message(NAME, 12), releases=True)
     assert latch.stopped
 
 
 def test_a_stop_that_comes_again_after_its_release_is_an_old_one() -> None:
     latch = pressed(12)
-    latch.receive(stop_message(NAME, 12, release=True))
-    latch.receive(stop_message(NAME, 12))
+    latch.receive(stop_message(NAME, 12, release=True), releases=True)
+    latch.receive(stop_message(NAME, 12), releases=True)
     assert not latch.stopped
 
 
 def test_every_stop_wants_its_own_release() -> None:
     latch = pressed(12, 13)
-    latch.receive(stop_message(NAME, 12, release=True))
+    latch.receive(stop_message(NAME, 12, release=True), releases=True)
     assert latch.holding == [13]
-    latch.receive(stop_message(NAME, 13, release=True))
+    latch.receive(stop_message(NAME, 13, release=True), releases=True)
     assert not latch.stopped
 
 
@@ -73,7 +82,7 @@ def test_what_one_side_missed_it_learns_from_the_other() -> None:
     base, process = pressed(12), StopLatch(NAME)
     exchange(base, process)
     assert process.holding == [12]
-    base.receive(stop_message(NAME, 12, release=True))
+    base.receive(stop_message(NAME, 12, release=True), releases=True)
     exchange(base, process)
     assert base.holding == process.holding == []
 
@@ -88,7 +97,7 @@ def test_a_stop_outlives_a_restart_of_either_side(lost: str) -> None:
         process = StopLatch(NAME)
     exchange(base, process)
     assert (base.holding, process.holding) == ([12], [12])
-    base.receive(stop_message("all", 12, release=True))
+    base.receive(stop_message("all", 12, release=True), releases=True)
     exchange(base, process)
     assert base.holding == process.holding == []
 
@@ -96,10 +105,10 @@ def test_a_stop_outlives_a_restart_of_either_side(lost: str) -> None:
 def test_a_process_that_slept_through_everything_ends_up_free() -> None:
     base, process = pressed(12, 13), pressed(12, 14)
     for number in (12, 13):
-        base.receive(stop_message(NAME, number, release=True))
+        base.receive(stop_message(NAME, number, release=True), releases=True)
     exchange(base, process)
     assert process.holding == base.holding == [14]  # nobody released that one
-    base.receive(stop_message(NAME, 14, release=True))
+    base.receive(stop_message(NAME, 14, release=True), releases=True)
     exchange(base, process)
     assert base.holding == process.holding == []
 
@@ -114,7 +123,7 @@ def test_a_flood_of_stops_fills_no_memory_and_can_be_released() -> None:
     latch = pressed(*range(1, 1001))
     assert len(latch.holding) == 256
     for number in latch.holding:
-        latch.receive(stop_message(NAME, number, release=True))
+        latch.receive(stop_message(NAME, number, release=True), releases=True)
     assert not latch.stopped
 
 

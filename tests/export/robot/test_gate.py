@@ -80,7 +80,7 @@ def test_a_refused_command_sends_nothing() -> None:
 
 def test_nobody_drives_while_an_emergency_stop_holds_and_every_command_tells_of_it() -> None:
     opened, sent, latch = gate()
-    latch.receive(stop_message(NAME, 12))
+    latch.receive(stop_message(NAME, 12), releases=True)
     with pytest.raises(RefusedError, match="stop 000000000000000c holds") as refused:
         opened.drive(some_sensors(), Decision(0.1, 0.0, (0.0, 0.0), 1), 2**62)
     assert refused.value.reason is Reason.EMERGENCY_STOP

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from export.protocol.framing import Header
 from export.protocol.messages import Mode, Reason, StopState, Wire, map_hash
 from export.protocol.stop_latch import stop_message
-from export.protocol.transport import open_session, publish_surely, publisher, sensors_key, stop_key
+from export.protocol.transport import open_session, publish_surely, publisher, release_key, sensors_key, stop_key
 from tests.export.conftest import SCENE
 from tests.export.robot_bench import LAYOUT, ME, NAME, WIRE, Bench, robot_bench, some_sensors
 
@@ -125,8 +126,8 @@ def test_another_map_stops_it(bench: Bench) -> None:
 
 def test_an_emergency_stop_is_latched_until_it_is_released(bench: Bench) -> None:
 
-    def say(who: str, data: bytes) -> None:
-        publish_surely(bench.session, stop_key(who), data)
+    def say(who: str, data: bytes, key: Callable[[str], str] = stop_key) -> None:
+        publish_surely(bench.session, key(who), data)
 
     bench.drives()
     before, pressed = len(bench.commands), time.monotonic()
@@ -136,12 +137,14 @@ def test_an_emergency_stop_is_latched_until_it_is_released(bench: Bench) -> None
     assert stopped - pressed < 0.1  # at once, not when the next sensors come
     for _ in range(3):
         bench.refuses(Reason.EMERGENCY_STOP)
-    say("all", stop_message("all", 12, release=True)[:-1])  # cut short: no release
-    say(NAME, stop_message("robot_1", 12, release=True))
-    say(NAME, stop_message(NAME, 13, release=True))  # of another stop
+    say("all", stop_message("all", 12, release=True)[:-1], release_key)  # cut short: no release
+    say(NAME, stop_message("robot_1", 12, release=True), release_key)
+    say(NAME, stop_message(NAME, 13, release=True), release_key)  # of another stop
+    say(NAME, stop_message(NAME, 12, release=True))  # where everybody may write
     time.sleep(0.05)
     bench.refuses(Reason.EMERGENCY_STOP)
-    say("all", stop_message("all", 12, release=True))
+    bench.counted("dropped_stops", "release_as_stop")
+    say("all", stop_message("all", 12, release=True), release_key)
     time.sleep(0.05)
     bench.drives()
     (reply,) = bench.session.get(stop_key("all"), payload=stop_message("all", 14), timeout=2.0)
@@ -149,8 +152,10 @@ def test_an_emergency_stop_is_latched_until_it_is_released(bench: Bench) -> None
     assert json.loads(reply.ok.payload.to_bytes()) == said
     (reply,) = bench.session.get(stop_key(NAME), timeout=2.0)  # nothing but a question
     assert json.loads(reply.ok.payload.to_bytes()) == said
+    (reply,) = bench.session.get(stop_key(NAME), payload=stop_message(NAME, 14, release=True), timeout=2.0)
+    assert json.loads(reply.ok.payload.to_bytes()) == said  # a release that was asked for like a stop
     bench.refuses(Reason.EMERGENCY_STOP)
-    say("all", stop_message("all", 14, release=True))
+    say("all", stop_message("all", 14, release=True), release_key)
     time.sleep(0.05)
     bench.drives()
 
