@@ -74,7 +74,7 @@ def compare(mine: Any, theirs: Any) -> int:
 def test_the_reference_implementation_of_onnx_decides_alike(recorded: tuple[Path, NDArray[np.float32]]) -> None:
     bundle, observations = recorded
     policy = OnnxPolicy(bundle / "robot_0.onnx")
-    run = ReferenceEvaluator(onnx.load(bundle / "robot_0.onnx")).run
+    run: Any = ReferenceEvaluator(onnx.load(bundle / "robot_0.onnx")).run
     mask = np.ones((1, len(policy.actions)), np.bool_)
     memory = {"hidden_in": np.zeros((1, policy.hidden_size), np.float32)} if policy.hidden_size else {}
     ties, chosen = 0, set()
@@ -96,7 +96,7 @@ def test_the_reference_implementation_of_onnx_decides_alike(recorded: tuple[Path
 def test_the_reference_implementation_of_onnx_commands_alike(recorded: tuple[Path, NDArray[np.float32]]) -> None:
     bundle, observations = recorded
     controller = OnnxController(bundle / "controller.onnx")
-    run = ReferenceEvaluator(onnx.load(bundle / "controller.onnx")).run
+    run: Any = ReferenceEvaluator(onnx.load(bundle / "controller.onnx")).run
     for i, observation in enumerate(observations[::TICKS]):
         maneuver = i % len(controller.actions)
         fields = controller.spec.unpack(observation)

@@ -303,7 +303,9 @@ def test_no_damage_crashes_the_reader(
 def test_the_controller_commands_what_the_compiled_one_does(controller: OnnxController) -> None:
     from sim.controller import pack_limits
 
-    limits, out = pack_limits(make_metadata(MLP).scene.robot, 0.1), np.zeros(2)
+    scene = make_metadata(MLP).scene
+    assert scene is not None
+    limits, out = pack_limits(scene.robot, 0.1), np.zeros(2)
     for seed in range(200):
         observation = an_observation(seed)
         fields = SPEC.unpack(observation)

@@ -39,7 +39,8 @@ def test_a_robot_that_stands_for_20_s_is_deadlocked_once() -> None:
     env = WarehouseEnv(dataclasses.replace(SMALL, time_limit=60.0))
     episode = run_episode(env, AlwaysStop(), seed=1)
     # Both robots stand from the start, so each deadlock begins after 20 s and never ends. 2 robots x 60 s = 1 / 30 h.
-    assert episode == Episode(hours=pytest.approx(1 / 30), deliveries=0, robot_contacts=0, rack_contacts=0, deadlocks=2)
+    assert episode.hours == pytest.approx(1 / 30)
+    assert dataclasses.replace(episode, hours=0.0) == Episode(0.0, 0, 0, 0, deadlocks=2)
     shorter = WarehouseEnv(dataclasses.replace(SMALL, time_limit=19.6))
     assert run_episode(shorter, AlwaysStop(), seed=1).deadlocks == 0
 

@@ -2,13 +2,14 @@ import dataclasses
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 import torch
 
-from policies.agent import AgentConfig, AgentNetwork
+from policies.agent import AgentConfig, AgentKind, AgentNetwork
 from policies.collector import TRAINING_SEEDS, VALIDATION_SEED, Collector
 from policies.environments import EnvSource
 from policies.learner import Batch
@@ -26,12 +27,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def setup(env: str = "Uneven", kind: str = "mlp", envs: int = 3) -> RolloutSetup:
+def setup(env: str = "Uneven", kind: AgentKind = "mlp", envs: int = 3) -> RolloutSetup:
     agent = AgentConfig(kind=kind, hidden=8)
     return RolloutSetup(EnvSource(factory=f"{TINY}:{env}"), agent, envs=envs, sequence=4, seed=1)
 
 
-def weights(rollout: Rollout, kind: str, seed: int) -> dict[str, torch.Tensor]:
+def weights(rollout: Rollout, kind: AgentKind, seed: int) -> dict[str, torch.Tensor]:
     torch.manual_seed(seed)
     scale = torch.from_numpy(rollout.team.observation_scale)
     config = AgentConfig(kind=kind, hidden=8)
@@ -117,7 +118,12 @@ def test_seeds_of_training_validation_and_evaluation_never_meet():
     seeds: list[int] = []
     for env in collector._envs._envs:
         original = env.env.reset
-        env.env.reset = lambda seed, original=original: (seeds.append(seed), original(seed=seed))[1]
+
+        def reset(seed: int, original: Any = original) -> Any:
+            seeds.append(seed)
+            return original(seed=seed)
+
+        env.env.reset = reset
     for _ in range(20):
         collector.collect(1.0)
     assert len(set(seeds)) == len(seeds) > 50
@@ -135,7 +141,7 @@ def assert_equal(one: Collected, two: Collected) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mlp", "gru"])
-def test_worker_and_process_are_bit_equal(kind: str):
+def test_worker_and_process_are_bit_equal(kind: AgentKind):
     before = children()
     local, worker = InProcessRollout(setup(kind=kind)), WorkerRollout(setup(kind=kind))
     try:

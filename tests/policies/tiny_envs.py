@@ -122,8 +122,8 @@ class Guess(ParallelEnv[str, Any, int]):
         self._time += 1
         agents, over = self.agents, self._time >= 4
         self.agents = [] if over else agents
-        no, infos = dict.fromkeys(agents, False), {agent: {} for agent in agents}
-        return self._observe(), rewards, no, dict.fromkeys(agents, over), infos
+        no = dict.fromkeys(agents, False)
+        return self._observe(), rewards, no, dict.fromkeys(agents, over), {agent: {} for agent in agents}
 
     def _observe(self) -> dict[str, Any]:
         self._bits = {agent: int(self._random.integers(2)) for agent in self.possible_agents}

@@ -31,7 +31,9 @@ def wanted(name: str, *waypoint: float) -> tuple[float, float]:
         ("sidestep_right", (0.0, 2.0), 0.72, 3.0 * (math.pi / 2 - 1.57)),
     ],
 )
-def test_each_maneuver_steers_relative_to_the_waypoint(name: str, waypoint: tuple, v: float, w: float) -> None:
+def test_each_maneuver_steers_relative_to_the_waypoint(
+    name: str, waypoint: tuple[float, float], v: float, w: float
+) -> None:
     assert wanted(name, *waypoint) == pytest.approx((v, w), abs=1e-5)
 
 

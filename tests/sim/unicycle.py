@@ -1,6 +1,8 @@
 """Robots as ideal discs with limited acceleration: the controller's promise, apart from any physics engine."""
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -18,7 +20,17 @@ OFFSETS = controller_offsets(SPEC)
 LIMITS = pack_limits(ROBOT, PERIOD)
 BOUNDS = np.stack([SPEC.low, SPEC.high])
 SUBSTEPS = 4
-_write_observation = numba.njit(write_observation)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Compiled by numba, without a cache: these sources are not among those that it would be kept by."""
+    result: Any = numba.njit(function)
+    return cast(Function, result)
+
+
+_write_observation = compiled(write_observation)
 
 
 def grid(*lines: str) -> NDArray[np.bool_]:
@@ -26,7 +38,7 @@ def grid(*lines: str) -> NDArray[np.bool_]:
     return np.array([[cell == "#" for cell in line] for line in reversed(lines)])
 
 
-@numba.njit
+@compiled
 def rack_gap(blocked: NDArray[np.bool_], x: float, y: float, radius: float) -> float:
     """The distance between a disc and the nearest rack or border [m]."""
     rows, columns = blocked.shape
@@ -36,10 +48,10 @@ def rack_gap(blocked: NDArray[np.bool_], x: float, y: float, radius: float) -> f
             if blocked[row, column]:
                 dx, dy = x - min(max(x, column), column + 1), y - min(max(y, row), row + 1)
                 gap = min(gap, math.sqrt(dx * dx + dy * dy))
-    return gap - radius
+    return float(gap - radius)
 
 
-@numba.njit
+@compiled
 def _drive(
     blocked: NDArray[np.bool_],
     poses: NDArray[np.float64],

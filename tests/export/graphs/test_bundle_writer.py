@@ -102,7 +102,7 @@ def test_a_changed_byte_a_missing_entry_and_a_cut_file_are_refused(bundle: Path)
         read_pinned(path)
 
 
-def change(values: dict, *keys: str, to: object) -> None:
+def change(values: dict[str, Any], *keys: str, to: object) -> None:
     for key in keys[:-1]:
         values = values[key]
     values[keys[-1]] = to

@@ -67,11 +67,12 @@ def test_it_computes_what_the_original_computes_on_random_inputs(name: str) -> N
 def test_it_computes_what_the_original_computes_in_the_warehouse() -> None:
     env = WarehouseEnv(scene="small", robots=6)
     rng = np.random.default_rng(1)
-    maneuvers, observations = [], []
+    maneuvers: list[int] = []
+    observations: list[NDArray[np.float32]] = []
     for seed in range(3):
         now, _ = env.reset(seed=seed)
         while env.agents:
-            actions = {agent: int(rng.choice([1, rng.integers(8)])) for agent in env.agents}
+            actions = {agent: int(rng.choice([1, int(rng.integers(8))])) for agent in env.agents}
             maneuvers += actions.values()
             observations += now.values()
             now = env.step(actions)[0]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -114,7 +115,7 @@ def test_sensors_that_are_not_finite_stop_it_at_once(bench: Bench, field: str, v
         {"goal": tuple(float(v) + 0.5 for v in np.argwhere(LAYOUT.blocked)[0][::-1])},
     ],
 )
-def test_sensors_that_can_not_be_stop_it(bench: Bench, changes: dict) -> None:
+def test_sensors_that_can_not_be_stop_it(bench: Bench, changes: dict[str, Any]) -> None:
     bench.drives()
     bench.refuses(Reason.BAD_SENSORS, **changes)
 

@@ -157,7 +157,7 @@ def test_a_changed_controller_is_found(origin: tuple[Origin, Path]) -> None:
         output = model.graph.output[0].name
         node = next(node for node in model.graph.node if output in node.output)
         node.output[list(node.output).index(output)] = "before"
-        model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(1.001), "faster"))
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(1.001, np.float32), "faster"))
         model.graph.node.append(onnx.helper.make_node("Mul", ["before", "faster"], [output]))
 
     replace_file(bundle, "controller.onnx", faster)

@@ -14,7 +14,7 @@ from sim.errors import InputError
 
 
 def checkpoint(steps: int, size: int = 1000) -> Checkpoint:
-    random = np.random.default_rng(steps).bit_generator.state
+    random = dict(np.random.default_rng(steps).bit_generator.state)
     info = CheckpointInfo("qmix", 0, 4, 8, steps=steps, best_return=1 / 3, validation={"return": 0.1}, random=random)
     tensors = {"agent.weight": torch.full((size,), float(steps)), "updates": torch.tensor(steps)}
     return Checkpoint(tensors, info)
