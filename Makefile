@@ -7,7 +7,7 @@ NODE := examples/node_modules/.installed
 # The example in JavaScript and its tests need Node.js; without it they are left out.
 HAS_NODE := $(and $(shell command -v node),$(shell command -v npm))
 
-.PHONY: venv node demo test lint check bench bench-learning
+.PHONY: venv node demo test test-fast lint check bench bench-learning
 
 venv: $(INSTALLED)
 
@@ -26,9 +26,13 @@ demo: $(INSTALLED)
 	$(BIN)/fleetmix demo
 
 # Two processes of one thread each: more threads only wait for one another.
-test: export OMP_NUM_THREADS := 1
+test test-fast: export OMP_NUM_THREADS := 1
 test: $(INSTALLED) $(if $(HAS_NODE),$(NODE))
 	$(BIN)/pytest -q -n 2
+
+# Without what trains, compiles or waits for longer than five seconds.
+test-fast: $(INSTALLED)
+	$(BIN)/pytest -q -n 2 -m "not slow"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
