@@ -28,7 +28,6 @@ TRACKING = np.array([_TRACKING[name] for name in MANEUVERS])
 """Of each maneuver: share of the largest speed, angle from the waypoint's bearing [rad], whether it steers (0 or 1)."""
 TINY = 1e-12
 """Decides that a robot turns left when the wanted direction is exactly behind it."""
-_NEIGHBOUR_SIZE = len(NEIGHBOUR)
 
 
 def pack_limits(config: RobotConfig, control_period: float) -> NDArray[np.float64]:
@@ -121,7 +120,7 @@ def control_all(
             own[offsets[0, 0] : offsets[0, 1]],
             own[offsets[1, 0] : offsets[1, 1]],
             own[offsets[2, 0] : offsets[2, 1]],
-            own[offsets[3, 0] : offsets[3, 1]].reshape(-1, _NEIGHBOUR_SIZE),
+            own[offsets[3, 0] : offsets[3, 1]].reshape(-1, len(NEIGHBOUR)),
             limits,
             commands[i],
         )

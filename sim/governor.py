@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.kernels import fastmath_kernel, kernel
+from sim.observation import NEIGHBOUR
 
 RADIUS, MAX_SPEED, MAX_TURN, ACCELERATION, TURN_ACCELERATION, RANGE, GAIN, MARGIN, PERIOD = range(9)
 """The order of the array of limits."""
@@ -126,9 +127,9 @@ def _half_plane(
 
     Both brake on straight lines, mine from (0, 0) to (braking, 0). The plane lies midway between their nearest points.
     """
-    x, y, speed = float(neighbour[1]), float(neighbour[2]), float(neighbour[5])
+    x, y, speed = float(neighbour[NEIGHBOUR.x]), float(neighbour[NEIGHBOUR.y]), float(neighbour[NEIGHBOUR.speed])
     stop = speed * abs(speed) / (2.0 * limits[ACCELERATION])
-    ex, ey = stop * float(neighbour[3]), stop * float(neighbour[4])
+    ex, ey = stop * float(neighbour[NEIGHBOUR.cos]), stop * float(neighbour[NEIGHBOUR.sin])
     # Two lines that do not cross are nearest to each other at one of their four ends.
     best, nx, ny, middle_x, middle_y = FAR, 1.0, 0.0, 0.0, 0.0
     for end in range(4):
@@ -154,7 +155,7 @@ def _half_planes(
     """Writes the half-plane of each robot that is present; returns how many there are, and the smallest bound [m]."""
     present, bound = 0, FAR
     for neighbour in neighbours:
-        if neighbour[0] > 0.5:
+        if neighbour[NEIGHBOUR.present] > 0.5:
             _half_plane(neighbour, braking, limits, planes[present])
             bound = min(bound, planes[present, 2])
             present += 1

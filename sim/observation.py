@@ -10,7 +10,7 @@ import math
 import operator
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,53 @@ PATH_RANGE = 32.0
 """The remaining path is cut to this length [m]."""
 WAYPOINT_RANGE = 3.0
 """A waypoint is never farther away than this [m]."""
-BROADCAST = ("x", "y", "heading", "speed", "waypoint_x", "waypoint_y", "carrying")
-"""What a robot broadcasts: map coordinates [m, rad], m/s, and 0 or 1."""
-NEIGHBOUR = ("present", "x", "y", "cos", "sin", "speed", "waypoint_x", "waypoint_y", "carrying")
-"""What a robot keeps of a broadcast, in its own frame; all zero where no robot is near."""
-STATE = ("x", "y", "cos", "sin", "v", "w", "goal_x", "goal_y", "carrying", "remaining_path")
-"""What the global state holds of each robot, in map coordinates."""
+
+
+class Broadcast(NamedTuple):
+    """Where a broadcast holds its parts: map coordinates [m], heading [rad], speed [m/s], next waypoint [m], 0 or 1."""
+
+    x: int
+    y: int
+    heading: int
+    speed: int
+    waypoint_x: int
+    waypoint_y: int
+    carrying: int
+
+
+class Neighbour(NamedTuple):
+    """Where an observation holds the parts of a neighbour's broadcast, in the observer's frame; all 0 without one."""
+
+    present: int
+    x: int
+    y: int
+    cos: int
+    sin: int
+    speed: int
+    waypoint_x: int
+    waypoint_y: int
+    carrying: int
+
+
+class State(NamedTuple):
+    """Where the global state holds the parts of a robot, in map coordinates."""
+
+    x: int
+    y: int
+    cos: int
+    sin: int
+    v: int
+    w: int
+    goal_x: int
+    goal_y: int
+    carrying: int
+    remaining_path: int
+
+
+# Indices by name, which numba compiles as constants; the names are in `_fields`.
+BROADCAST = Broadcast(*range(len(Broadcast._fields)))
+NEIGHBOUR = Neighbour(*range(len(Neighbour._fields)))
+STATE = State(*range(len(State._fields)))
 
 
 @dataclass(frozen=True)
@@ -165,7 +206,7 @@ def observation_spec(robot: RobotConfig) -> VectorSpec:
             _field("carrying", (1,), "1", [0.0], [1.0], "1 on the way to a station, 0 to a pick cell"),
             _field(
                 "neighbours", (robot.neighbours, len(NEIGHBOUR)), "1, m, m/s", neighbour_low, neighbour_high,
-                "nearest robots first: " + ", ".join(NEIGHBOUR),
+                "nearest robots first: " + ", ".join(NEIGHBOUR._fields),
             ),
             _field("last_maneuver", (one_hot,), "1", [0.0], [1.0], "one-hot: " + ", ".join(MANEUVERS)),
         )
@@ -179,10 +220,17 @@ def state_spec(robot: RobotConfig, robots: int, width: float, height: float) -> 
     high = [width, height, 1.0, 1.0, v, w, width, height, 1.0, PATH_RANGE]
     return VectorSpec(
         (
-            _field("robots", (robots, len(STATE)), "m, 1, m/s, rad/s", low, high, ", ".join(STATE)),
+            _field("robots", (robots, len(STATE)), "m, 1, m/s, rad/s", low, high, ", ".join(STATE._fields)),
             _field("time", (1,), "1", [0.0], [1.0], "share of the time limit that is over"),
         )
     )
+
+
+_WAYPOINT, _GOAL, _REMAINING_PATH, _VELOCITY, _CARRYING, _NEIGHBOURS = (
+    observation_spec(RobotConfig()).offsets[name] - RobotConfig().lidar_rays
+    for name in ("waypoint", "goal", "remaining_path", "velocity", "carrying", "neighbours")
+)
+"""Where these fields start, counted from the end of the lidar, whatever the robot."""
 
 
 def write_observation(
@@ -216,38 +264,41 @@ def write_observation(
         neighbours: how many of the nearest are kept.
     """
     own = broadcasts[me]
-    x, y, cos, sin = own[0], own[1], math.cos(own[2]), math.sin(own[2])
+    x, y, heading = own[BROADCAST.x], own[BROADCAST.y], own[BROADCAST.heading]
+    cos, sin = math.cos(heading), math.sin(heading)
     at = len(lidar)
     out[:at] = lidar
     out[at:] = 0.0
-    dx, dy = own[4] - x, own[5] - y
-    out[at], out[at + 1] = cos * dx + sin * dy, cos * dy - sin * dx
+    dx, dy = own[BROADCAST.waypoint_x] - x, own[BROADCAST.waypoint_y] - y
+    out[at + _WAYPOINT], out[at + _WAYPOINT + 1] = cos * dx + sin * dy, cos * dy - sin * dx
     dx, dy = goal[0] - x, goal[1] - y
     cut = min(1.0, GOAL_RANGE / max(math.sqrt(dx * dx + dy * dy), 1e-9))
-    out[at + 2], out[at + 3] = cut * (cos * dx + sin * dy), cut * (cos * dy - sin * dx)
-    out[at + 4] = remaining_path
-    out[at + 5], out[at + 6], out[at + 7] = own[3], turn_rate, own[6]
-    at += 8
+    out[at + _GOAL], out[at + _GOAL + 1] = cut * (cos * dx + sin * dy), cut * (cos * dy - sin * dx)
+    out[at + _REMAINING_PATH] = remaining_path
+    out[at + _VELOCITY], out[at + _VELOCITY + 1] = own[BROADCAST.speed], turn_rate
+    out[at + _CARRYING] = own[BROADCAST.carrying]
     last, last_index = -1.0, -1  # distance and row of the neighbour written last; ties go by row
-    for _ in range(neighbours):
+    for place in range(neighbours):
         nearest, index = radio_range * radio_range, -1
         for other in range(len(broadcasts)):
-            dx, dy = broadcasts[other, 0] - x, broadcasts[other, 1] - y
+            dx, dy = broadcasts[other, BROADCAST.x] - x, broadcasts[other, BROADCAST.y] - y
             distance = dx * dx + dy * dy
             if other != me and distance < nearest and (distance > last or (distance == last and other > last_index)):
                 nearest, index = distance, other
         if index < 0:
             break
         last, last_index = nearest, index
-        that = broadcasts[index]
-        dx, dy = that[0] - x, that[1] - y
-        heading = that[2] - own[2]
-        out[at] = 1.0
-        out[at + 1], out[at + 2] = cos * dx + sin * dy, cos * dy - sin * dx
-        out[at + 3], out[at + 4], out[at + 5] = math.cos(heading), math.sin(heading), that[3]
-        dx, dy = that[4] - x, that[5] - y
-        out[at + 6], out[at + 7], out[at + 8] = cos * dx + sin * dy, cos * dy - sin * dx, that[6]
-        at += 9
-    out[len(lidar) + 8 + 9 * neighbours + maneuver] = 1.0
+        that, begin = broadcasts[index], at + _NEIGHBOURS + len(NEIGHBOUR) * place
+        seen = out[begin : begin + len(NEIGHBOUR)]
+        seen[NEIGHBOUR.present] = 1.0
+        dx, dy = that[BROADCAST.x] - x, that[BROADCAST.y] - y
+        seen[NEIGHBOUR.x], seen[NEIGHBOUR.y] = cos * dx + sin * dy, cos * dy - sin * dx
+        turned = that[BROADCAST.heading] - heading
+        seen[NEIGHBOUR.cos], seen[NEIGHBOUR.sin] = math.cos(turned), math.sin(turned)
+        seen[NEIGHBOUR.speed] = that[BROADCAST.speed]
+        dx, dy = that[BROADCAST.waypoint_x] - x, that[BROADCAST.waypoint_y] - y
+        seen[NEIGHBOUR.waypoint_x], seen[NEIGHBOUR.waypoint_y] = cos * dx + sin * dy, cos * dy - sin * dx
+        seen[NEIGHBOUR.carrying] = that[BROADCAST.carrying]
+    out[len(out) - len(MANEUVERS) + maneuver] = 1.0
     for i in range(len(out)):
         out[i] = min(max(out[i], bounds[0, i]), bounds[1, i])

@@ -21,7 +21,6 @@ decision, metres driven in this episode, and where the robot was last."""
 
 _find_waypoint = kernel(find_waypoint)
 _write_observation = kernel(write_observation)
-_STATE_SIZE = len(STATE)
 
 
 class Sensors:
@@ -143,8 +142,10 @@ def sense(
         if (goals[i, 0] - x) ** 2 + (goals[i, 1] - y) ** 2 <= reach * reach:
             return i
         own = broadcasts[i]
-        own[0], own[1], own[2], own[3] = x, y, poses[i, 2], velocities[i, 0]
-        own[4], own[5], own[6] = wx, wy, 1.0 if carrying[i] else 0.0
+        own[BROADCAST.x], own[BROADCAST.y], own[BROADCAST.heading] = x, y, poses[i, 2]
+        own[BROADCAST.speed] = velocities[i, 0]
+        own[BROADCAST.waypoint_x], own[BROADCAST.waypoint_y] = wx, wy
+        own[BROADCAST.carrying] = 1.0 if carrying[i] else 0.0
     scan(blocked, poses, radius, lidar_range, lidar)
     for i in range(len(poses)):
         _write_observation(
@@ -165,13 +166,14 @@ def write_state(
     out: NDArray[np.float32],
 ) -> None:
     """Packs the global state into `out` [robots * len(STATE) + 1], in the order of `state_spec`."""
-    at = 0
     for i in range(len(goals)):
-        own = broadcasts[i]
-        out[at], out[at + 1], out[at + 2], out[at + 3] = own[0], own[1], math.cos(own[2]), math.sin(own[2])
-        out[at + 4], out[at + 5], out[at + 6], out[at + 7] = own[3], velocities[i, 1], goals[i, 0], goals[i, 1]
-        out[at + 8], out[at + 9] = own[6], min(tally[i, REMAINING], PATH_RANGE)
-        at += _STATE_SIZE
-    out[at] = time_share
+        own, row = broadcasts[i], out[len(STATE) * i : len(STATE) * (i + 1)]
+        row[STATE.x], row[STATE.y] = own[BROADCAST.x], own[BROADCAST.y]
+        row[STATE.cos], row[STATE.sin] = math.cos(own[BROADCAST.heading]), math.sin(own[BROADCAST.heading])
+        row[STATE.v], row[STATE.w] = own[BROADCAST.speed], velocities[i, 1]
+        row[STATE.goal_x], row[STATE.goal_y] = goals[i, 0], goals[i, 1]
+        row[STATE.carrying] = own[BROADCAST.carrying]
+        row[STATE.remaining_path] = min(tally[i, REMAINING], PATH_RANGE)
+    out[len(out) - 1] = time_share
     for i in range(len(out)):
         out[i] = min(max(out[i], bounds[0, i]), bounds[1, i])

@@ -115,7 +115,9 @@ def _spare_to_walls(ranges: Value, commands: Value, points: Value, config: Robot
 def _spare_to_robots(neighbours: Value, velocity: Value, points: Value, config: RobotConfig) -> Value:
     """What each candidate can spare towards the half-planes [batch, candidates]."""
     k = neighbours.graph.constant([0, -1, 4, 2])
-    present, start, direction, speed, _ = neighbours.split(2, 1, 2, 2, 1, len(NEIGHBOUR) - 6)
+    n = NEIGHBOUR
+    present, speed = neighbours.take([n.present], 2), neighbours.take([n.speed], 2)
+    start, direction = neighbours.take([n.x, n.y], 2), neighbours.take([n.cos, n.sin], 2)
     theirs = direction * (speed * speed.op("Abs") * (0.5 / config.max_acceleration))
     zero = start * 0.0
     braking = velocity * velocity.op("Abs") * [0.5 / config.max_acceleration, 0.0]

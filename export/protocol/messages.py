@@ -123,7 +123,7 @@ class Wire:
     """
 
     def __init__(self, robot: RobotConfig, control_period: float) -> None:
-        layouts = [HEADER.format, _SENSORS.format, _COMMAND.format, BROADCAST]
+        layouts = [HEADER.format, _SENSORS.format, _COMMAND.format, BROADCAST._fields]
         figures = json.dumps([layouts, asdict(robot), control_period], sort_keys=True)
         self.schema = hash64(figures.encode())
         self.rays, self.slots = robot.lidar_rays, max(8, robot.neighbours)

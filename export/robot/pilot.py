@@ -14,7 +14,6 @@ from sim.observation import BROADCAST, MANEUVERS, write_observation
 from sim.scene import RobotConfig, SceneConfig
 
 _START = MANEUVERS.index("stop")
-_SPEED = BROADCAST.index("speed")
 _PATHS = 64
 """Goals whose ways are remembered."""
 _TOO_FAST = 1.5
@@ -105,7 +104,10 @@ class Pilot:
         wx, wy, dx, dy = float(wx), float(wy), float(wx) - x, float(wy) - y
         remaining = math.sqrt(dx * dx + dy * dy) + float(path.distance[following])
         broadcasts = np.empty((1 + len(sensors.broadcasts), len(BROADCAST)))
-        broadcasts[0] = *sensors.pose, sensors.velocity[0], wx, wy, float(sensors.carrying)
+        own = broadcasts[0]
+        own[BROADCAST.x], own[BROADCAST.y], own[BROADCAST.heading] = sensors.pose
+        own[BROADCAST.speed], own[BROADCAST.carrying] = sensors.velocity[0], sensors.carrying
+        own[BROADCAST.waypoint_x], own[BROADCAST.waypoint_y] = wx, wy
         broadcasts[1:] = sensors.broadcasts
         write_observation(
             self._observation, self._bounds, sensors.lidar, broadcasts, 0, sensors.velocity[1],
@@ -143,7 +145,7 @@ def require_valid(sensors: Sensors, robot: RobotConfig, layout: Layout) -> None:
         ("speed", abs(sensors.velocity[0]), fastest),
         ("turn rate", abs(sensors.velocity[1]), quickest),
         ("a broadcast", float(np.abs(sensors.broadcasts).max(initial=0.0)), _ENDLESS),
-        ("a broadcast's speed", float(np.abs(sensors.broadcasts[:, _SPEED]).max(initial=0.0)), fastest),
+        ("a broadcast's speed", float(np.abs(sensors.broadcasts[:, BROADCAST.speed]).max(initial=0.0)), fastest),
     ):
         if value > limit:
             raise RefusedError(Reason.BAD_SENSORS, f"{name} is up to {value:g}; valid is at most {limit:g}")

@@ -45,8 +45,8 @@ def random_sensors(spec: VectorSpec, count: int, seed: int) -> tuple[NDArray[np.
     lidar[:] = np.where(rng.random(lidar.shape) < 0.3, reach, np.maximum(lidar, nearest))
     neighbours = fields["neighbours"]
     angle = rng.uniform(-np.pi, np.pi, neighbours.shape[:2])
-    neighbours[..., NEIGHBOUR.index("cos")], neighbours[..., NEIGHBOUR.index("sin")] = np.cos(angle), np.sin(angle)
-    neighbours[..., NEIGHBOUR.index("present")] = 1.0
+    neighbours[..., NEIGHBOUR.cos], neighbours[..., NEIGHBOUR.sin] = np.cos(angle), np.sin(angle)
+    neighbours[..., NEIGHBOUR.present] = 1.0
     present = rng.integers(0, neighbours.shape[1] + 1, count)
     neighbours[np.arange(neighbours.shape[1]) >= present[:, None]] = 0.0
     return rng.integers(0, len(MANEUVERS), count), observations

@@ -94,7 +94,9 @@ def test_layout_of_the_observation() -> None:
 def test_layout_of_the_state() -> None:
     spec = state_spec(ROBOT, robots=4, width=12, height=8)
     assert (spec.size, spec.offsets) == (41, {"robots": 0, "time": 40})
-    second = dict(zip(STATE, zip(spec.low[10:20].tolist(), spec.high[10:20].tolist(), strict=True), strict=True))
+    second = dict(
+        zip(STATE._fields, zip(spec.low[10:20].tolist(), spec.high[10:20].tolist(), strict=True), strict=True)
+    )
     assert (second["x"], second["y"], second["cos"]) == ((0, 12), (0, 8), (-1, 1))
     assert second["remaining_path"] == (0, PATH_RANGE)
 

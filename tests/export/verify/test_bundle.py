@@ -187,7 +187,7 @@ def test_random_sensors_cover_what_a_controller_meets() -> None:
     assert (observations >= spec.low).all()
     assert (observations <= spec.high).all()
     fields = spec.unpack(observations)
-    present = fields["neighbours"][..., NEIGHBOUR.index("present")]
+    present = fields["neighbours"][..., NEIGHBOUR.present]
     assert set(present.sum(axis=1).tolist()) == {0.0, 1.0, 2.0, 3.0}
     assert (fields["neighbours"][present == 0] == 0).all()
     assert 0.25 < (fields["lidar"] == spec.high[0]).mean() < 0.35  # 0.3 of the rays hit nothing
