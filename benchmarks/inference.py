@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from export.bundle.files import CONTROLLER
+from export.bundle.manifest import Bundle
 from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, warehouse_metadata
 from export.runtime import CONTROLLER_FIELDS, OnnxController, OnnxPolicy, open_model
@@ -46,10 +48,10 @@ def measure(calls: dict[str, Call], count: int, period: float) -> dict[str, np.n
     return times
 
 
-def policy_calls(path: Path, network: AgentNetwork, observations: np.ndarray) -> dict[str, Call]:
+def policy_calls(bundle: Bundle, network: AgentNetwork, observations: np.ndarray) -> dict[str, Call]:
     """The three ways to decide; the bare session and torch feed their memory back too."""
-    policy = OnnxPolicy(path)
-    session, _ = open_model(path, None, "policy")
+    policy = OnnxPolicy.from_bundle(bundle, "robot_0")
+    session = open_model(bundle, "robot_0.onnx", "policy").session
     feeds = {"action_mask": np.ones((1, len(MANEUVERS)), np.bool_)}
     if policy.hidden_size:
         feeds["hidden_in"] = np.zeros((1, policy.hidden_size), np.float32)
@@ -71,11 +73,11 @@ def policy_calls(path: Path, network: AgentNetwork, observations: np.ndarray) ->
     return {"session.run": bare, "OnnxPolicy.act": lambda i: policy.act(observations[i]), "torch eager": eager}
 
 
-def controller_calls(path: Path, observations: np.ndarray) -> dict[str, Call]:
+def controller_calls(bundle: Bundle, observations: np.ndarray) -> dict[str, Call]:
     """Two ways to compute a command."""
-    controller = OnnxController(path)
-    session, metadata = open_model(path, None, "controller")
-    fields = metadata.observation.unpack(observations)
+    controller = OnnxController.from_bundle(bundle)
+    session = open_model(bundle, CONTROLLER, "controller").session
+    fields = controller.spec.unpack(observations)
     rows = [{name: fields[name][i : i + 1] for name in CONTROLLER_FIELDS} for i in range(len(observations))]
     maneuver = np.ones(1, np.int64)
     return {
@@ -100,9 +102,9 @@ def main() -> None:
             config = AgentConfig(kind)
             agent = AgentNetwork(1, torch.from_numpy(spec.scale), len(MANEUVERS), config).eval()
             metadata = warehouse_metadata(scene, layout, config, Training("qmix", 0, 0))
-            bundle = write_bundle(agent, metadata, Path(folder) / kind, 1).path
-            cases[f"{kind} {config.hidden}"] = policy_calls(bundle / "robot_0.onnx", agent.single(0), observations)
-        cases["controller"] = controller_calls(bundle / "controller.onnx", observations)
+            bundle = write_bundle(agent, metadata, Path(folder) / kind, 1)
+            cases[f"{kind} {config.hidden}"] = policy_calls(bundle, agent.single(0), observations)
+        cases["controller"] = controller_calls(bundle, observations)
     print(f"{'case':12}{'how':24}{'hot p50':>10}{'p99':>8}{'ratio':>8}{'10 Hz p50':>12}{'p99':>8}{'ratio':>8}   [us]")
     for case, calls in cases.items():
         measure(calls, 200, 0.0)

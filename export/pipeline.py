@@ -9,7 +9,8 @@ import numpy as np
 from gymnasium.spaces import Dict
 
 from export.bundle.files import is_bundle
-from export.graphs.bundle_writer import Bundle, write_bundle
+from export.bundle.manifest import Bundle, open_bundle
+from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, generic_metadata, warehouse_metadata
 from export.runtime import OnnxPolicy
 from export.verify.bundle import Origin, VerifyReport, verify_bundle
@@ -76,7 +77,8 @@ def bundle_of(path: Path) -> Path:
     bundle = run.path / BUNDLE
     if is_bundle(bundle):
         _, info = load_agent(run)
-        metadata = OnnxPolicy(bundle / "robot_0.onnx").metadata
+        opened = open_bundle(bundle)
+        metadata = OnnxPolicy.from_bundle(opened, next(iter(opened.manifest.robots))).metadata
         if (metadata.training_steps, metadata.seed) == (info.steps, info.seed):
             return bundle
     return export_run(run).path

@@ -8,15 +8,15 @@ by name. `sim.observation.write_observation` saturates what it packs, so a packe
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from export.bundle.manifest import read_pinned
+from export.bundle.manifest import Bundle, read_pinned
 from export.bundle.metadata import METADATA_KEY, PolicyMetadata, Role, read_metadata
-from export.bundle.observation_check import Observation, ObservationGuard
+from export.bundle.observation_check import Observation, ObservationCheck, validate_mask
 from export.bundle.onnx_file import check_onnx_bytes
 from sim.errors import InputError
 
@@ -34,21 +34,32 @@ class Action(NamedTuple):
     """Value of each maneuver [actions], masked or not."""
 
 
+class Model(NamedTuple):
+    """An ONNX file that was read, checked and loaded."""
+
+    path: Path
+    """Where it was read."""
+    session: ort.InferenceSession
+    """What runs it, in one thread."""
+    metadata: PolicyMetadata
+    """What it says about itself."""
+
+
 class OnnxPolicy:
     """One robot's policy. It remembers from decision to decision: call `reset` when an episode or mission starts.
 
     Args:
         path: the robot's ONNX file; a manifest.json beside it must list it with the same hash.
         sha256: the hash that its bytes must have, in hexadecimal.
-        data: its bytes, where they were read and checked already (`OpenBundle.read`).
+        model: the file, where it was opened already (`open_model`).
 
     Raises:
         InputError: the file is missing, cut short, changed, not self-contained, or no policy that this release reads.
     """
 
-    def __init__(self, path: str | Path, sha256: str | None = None, *, data: bytes | None = None) -> None:
+    def __init__(self, path: str | Path, sha256: str | None = None, *, model: Model | None = None) -> None:
         self._source = str(path)
-        self._session, self.metadata = open_model(Path(path), sha256, "policy", data)
+        _, self._session, self.metadata = model or load_model(read_pinned(Path(path), sha256), Path(path), "policy")
         self.spec, self.actions = self.metadata.observation, self.metadata.actions
         self.decision_period, self.control_period = self.metadata.decision_period, self.metadata.control_period
         inputs = {i.name: i.shape for i in self._session.get_inputs()}
@@ -62,16 +73,26 @@ class OnnxPolicy:
         after = {"hidden_out": self.hidden_size} if self._recurrent else {}
         _require_ports(outputs, {"maneuver": None, "q_values": len(self.actions), **after}, self._source)
         self._outputs = ["maneuver", "q_values", *after]
-        self._guard = ObservationGuard(self.spec)
+        self._check = ObservationCheck(self.spec)
         self._everything = np.ones((1, len(self.actions)), np.bool_)
         self._start = np.zeros((1, self.hidden_size), np.float32)
         self._finite = np.empty((1, len(self.actions)), np.bool_)
         self._feeds: dict[str, NDArray[Any]] = {}
-        middle = np.clip(np.zeros(self.spec.size, np.float32), self._guard.low, self._guard.high)
+        middle = self._check.example()
         for _ in range(2):  # the first call allocates
             self.reset()
             self.act(middle)
         self.reset()
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, robot: str) -> Self:
+        """Return the policy that a robot of that name runs.
+
+        Raises:
+            InputError: as for the constructor, or the bundle has none for that robot.
+        """
+        model = open_model(bundle, bundle.manifest.file_of(robot), "policy")
+        return cls(model.path, model=model)
 
     def reset(self) -> None:
         """Forgets what was seen before."""
@@ -89,8 +110,10 @@ class OnnxPolicy:
                 network gives a value that is not finite. The memory stays as it was.
         """
         feeds = self._feeds
-        feeds["observation"] = self._guard.check(observation).reshape(1, -1)
-        feeds["action_mask"] = self._everything if action_mask is None else self._check_mask(action_mask)
+        feeds["observation"] = self._check.validate(observation).reshape(1, -1)
+        feeds["action_mask"] = (
+            self._everything if action_mask is None else validate_mask(action_mask, len(self.actions))
+        )
         result = _run(self._session, self._outputs, feeds, self._source)
         q = result[1]
         if np.count_nonzero(np.isfinite(q, self._finite)) != q.size:
@@ -100,15 +123,6 @@ class OnnxPolicy:
         maneuver = int(result[0][0])
         return Action(maneuver, self.actions[maneuver], q[0])
 
-    def _check_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        expected = (len(self.actions),)
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != expected:
-            found = f"{mask.dtype} {list(mask.shape)}" if isinstance(mask, np.ndarray) else type(mask).__name__
-            raise InputError(f"action_mask is {found}; valid is bool {list(expected)}")
-        if not mask.any():
-            raise InputError("action_mask allows no maneuver; valid is at least one")
-        return mask.reshape(1, -1)
-
 
 class OnnxController:
     """The controller with its collision governor: from a maneuver and the robot's own sensors to (v, w).
@@ -116,15 +130,15 @@ class OnnxController:
     Args:
         path: the bundle's controller.onnx; a manifest.json beside it must list it with the same hash.
         sha256: the hash that its bytes must have, in hexadecimal.
-        data: as for `OnnxPolicy`.
+        model: as for `OnnxPolicy`.
 
     Raises:
         InputError: as for `OnnxPolicy`.
     """
 
-    def __init__(self, path: str | Path, sha256: str | None = None, *, data: bytes | None = None) -> None:
+    def __init__(self, path: str | Path, sha256: str | None = None, *, model: Model | None = None) -> None:
         self._source = str(path)
-        self._session, self.metadata = open_model(Path(path), sha256, "controller", data)
+        _, self._session, self.metadata = model or load_model(read_pinned(Path(path), sha256), Path(path), "controller")
         self.spec, self.actions = self.metadata.observation, self.metadata.actions
         self.control_period = self.metadata.control_period
         missing = [name for name in CONTROLLER_FIELDS if name not in self.spec.offsets]
@@ -134,11 +148,23 @@ class OnnxController:
         sizes: dict[str, int | None] = {f.name: f.shape[-1] for f in self.spec.fields if f.name in CONTROLLER_FIELDS}
         _require_ports(inputs, {"maneuver": None, **sizes}, self._source)
         _require_ports({o.name: o.shape for o in self._session.get_outputs()}, {"command": 2}, self._source)
-        self._guard = ObservationGuard(self.spec)
+        self._check = ObservationCheck(self.spec)
         self._parts = [
             (f.name, self.spec.slice(f.name), (1, *f.shape)) for f in self.spec.fields if f.name in CONTROLLER_FIELDS
         ]
-        self.command(0, np.clip(np.zeros(self.spec.size, np.float32), self._guard.low, self._guard.high))
+        self.command(0, self._check.example())
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> Self:
+        """Return the controller of the bundle's robots.
+
+        Raises:
+            InputError: as for the constructor, or the bundle has none.
+        """
+        if bundle.manifest.controller is None:
+            raise InputError(f"{bundle} has no controller; it was not trained in the warehouse")
+        model = open_model(bundle, bundle.manifest.controller, "controller")
+        return cls(model.path, model=model)
 
     def command(self, maneuver: int, observation: Observation) -> tuple[float, float]:
         """The command for the next control period: forward speed v [m/s] and turn rate w [rad/s].
@@ -152,7 +178,7 @@ class OnnxController:
         """
         if not 0 <= maneuver < len(self.actions):
             raise InputError(f"maneuver is {maneuver}; valid is 0 to {len(self.actions) - 1}")
-        vector = self._guard.check(observation)
+        vector = self._check.validate(observation)
         feeds = {name: vector[part].reshape(shape) for name, part, shape in self._parts}
         feeds["maneuver"] = np.array([maneuver], np.int64)
         (command,) = _run(self._session, ["command"], feeds, self._source)
@@ -162,15 +188,21 @@ class OnnxController:
         return v, w
 
 
-def open_model(
-    path: Path, sha256: str | None, role: Role, data: bytes | None = None
-) -> tuple[ort.InferenceSession, PolicyMetadata]:
-    """A session of one thread for a file of that role, and the file's metadata.
+def open_model(bundle: Bundle, name: str, role: Role) -> Model:
+    """Return a file of a bundle, loaded.
 
     Raises:
         InputError: as for `OnnxPolicy`.
     """
-    data = read_pinned(path, sha256) if data is None else data
+    return load_model(bundle.read(name), bundle.path / name, role)
+
+
+def load_model(data: bytes, path: Path, role: Role) -> Model:
+    """Return a model of that role from the bytes of its file; `path` names it in errors.
+
+    Raises:
+        InputError: as for `OnnxPolicy`.
+    """
     check_onnx_bytes(data, str(path))
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -191,7 +223,7 @@ def open_model(
     metadata = read_metadata(text, str(path))
     if metadata.role != role:
         raise InputError(f"{path}: it is a {metadata.role}; needed is a {role}")
-    return session, metadata
+    return Model(path, session, metadata)
 
 
 def _run(

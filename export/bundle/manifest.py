@@ -54,11 +54,23 @@ class Manifest:
     """The map as text."""
 
     def to_json(self) -> str:
-        """The manifest as JSON."""
+        """Return the manifest as JSON."""
         return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, indent=2, allow_nan=False) + "\n"
 
+    def file_of(self, robot: str) -> str:
+        """Return the name of the file that a robot runs; robots that are not listed may run a shared network.
+
+        Raises:
+            InputError: the robot is not listed, and the network is not shared.
+        """
+        if robot in self.robots:
+            return self.robots[robot]
+        if not self.shared:
+            raise InputError(f"robot {robot!r} is not in the bundle; valid are {', '.join(self.robots)}")
+        return next(iter(self.robots.values()))
+
     def entry(self, name: str, source: str) -> FileEntry:
-        """What it says about the file `name`.
+        """Return what it says about the file `name`.
 
         Raises:
             InputError: it does not list the file.
@@ -69,23 +81,27 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class OpenBundle:
-    """A bundle that was opened: its manifest, as it was when its signature was checked."""
+class Bundle:
+    """A bundle on disk, with its manifest as it was when it was written, or when its signature was checked."""
 
-    folder: Path
-    """Where it is."""
+    path: Path
+    """Its folder."""
     manifest: Manifest
     """What it holds."""
     manifest_bytes: bytes
     """The same as it stands in the file."""
 
+    def __str__(self) -> str:
+        """The bundle as errors name it."""
+        return f"bundle {str(self.path)!r}"
+
     def read(self, name: str) -> bytes:
-        """The bytes of a file that the manifest lists.
+        """Return the bytes of a file that the manifest lists.
 
         Raises:
             InputError: it is not listed, can't be read, or its bytes are not those that were written.
         """
-        path = self.folder / name
+        path = self.path / name
         entry = self.manifest.entry(name, str(path))
         data = read_file(path, LARGEST_FILE)
         if len(data) != entry.size:
@@ -103,8 +119,8 @@ class OpenBundle:
             self.read(name)
 
 
-def open_bundle(folder: Path, trust: Path | None = None) -> OpenBundle:
-    """Opens a bundle.
+def open_bundle(folder: Path, trust: Path | None = None) -> Bundle:
+    """Open a bundle.
 
     Args:
         folder: where it is.
@@ -125,20 +141,11 @@ def open_bundle(folder: Path, trust: Path | None = None) -> OpenBundle:
             raise InputError(f"{error}; checking signatures needs the extra: pip install 'fleetmix[sign]'") from error
 
         require_signed(data, folder / SIGNATURE, trust)
-    return OpenBundle(folder, parse_manifest(data, str(folder / MANIFEST)), data)
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the bundle in `folder`.
-
-    Raises:
-        InputError: as `open_bundle`.
-    """
-    return open_bundle(folder).manifest
+    return Bundle(folder, parse_manifest(data, str(folder / MANIFEST)), data)
 
 
 def parse_manifest(data: bytes, source: str) -> Manifest:
-    """The manifest that `Manifest.to_json` wrote; `source` names the file in errors.
+    """Return the manifest that `Manifest.to_json` wrote; `source` names the file in errors.
 
     Raises:
         InputError: it is no JSON, of another schema version, or contradicts itself.
@@ -173,7 +180,7 @@ def parse_manifest(data: bytes, source: str) -> Manifest:
 
 
 def read_pinned(path: Path, sha256: str | None = None) -> bytes:
-    """The bytes of a file, checked against `sha256`, and against the manifest beside it when there is one.
+    """Return the bytes of a file, checked against `sha256`, and against the manifest beside it when there is one.
 
     Raises:
         InputError: the file can't be read, is not listed, or its bytes are not those that were written.

@@ -8,10 +8,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from export.bundle.files import SCHEMA_VERSION, WRONG_STRUCTURE, listed, read_object, require_version
 from sim.errors import InputError
+from sim.layout import Layout, parse_layout
 from sim.observation import VectorSpec
 from sim.scene import SceneConfig, scene_from_dict
 
@@ -48,12 +50,22 @@ class PolicyMetadata:
     seed: int
     """Seed of the training run."""
     evaluation: Any
-    """Figures of the last evaluation; none when there was none."""
+    """Results of the last evaluation; none when there was none."""
     versions: Mapping[str, str]
     """Versions of the libraries that wrote the file."""
 
+    def trained_in(self, source: object) -> tuple[SceneConfig, Layout]:
+        """Return the warehouse that the policy was trained in; `source` names the bundle in errors.
+
+        Raises:
+            InputError: it was trained in another environment.
+        """
+        if self.scene is None or self.layout is None:
+            raise InputError(f"{source} was trained in another environment; valid is a warehouse's")
+        return self.scene, parse_layout(self.layout, Path(self.scene.layout).stem)
+
     def to_json(self) -> str:
-        """The metadata as one JSON text that `read_metadata` reads back without loss."""
+        """Return the metadata as one JSON text that `read_metadata` reads back without loss."""
         values: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
         values |= {f.name: getattr(self, f.name) for f in fields(self)}
         values["observation"] = [_bounds_to_json(value) for value in self.observation.to_json()]
@@ -62,7 +74,7 @@ class PolicyMetadata:
 
 
 def read_metadata(text: str, source: str) -> PolicyMetadata:
-    """The metadata that `PolicyMetadata.to_json` wrote; `source` names the file in errors.
+    """Return the metadata that `PolicyMetadata.to_json` wrote; `source` names the file in errors.
 
     Raises:
         InputError: the text is no JSON, of another schema version, or incomplete.
@@ -97,7 +109,7 @@ def _interpret(values: dict[str, Any], source: str) -> PolicyMetadata:
 
 
 def as_controller(metadata: PolicyMetadata) -> PolicyMetadata:
-    """The metadata of the controller that goes with a policy."""
+    """Return the metadata of the controller that goes with a policy."""
     return replace(metadata, role="controller")
 
 

@@ -1,4 +1,4 @@
-"""The gate before a robot's network: an observation that fits its schema passes, anything else is refused by name."""
+"""Validates observations against the schema before inference: what doesn't fit is refused by name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +15,8 @@ Observation = NDArray[np.float32] | Mapping[str, Any]
 """The flat vector [size], or every field by its name; SI units."""
 
 
-class ObservationGuard:
-    """Lets an observation pass that fits the schema. Three numpy calls when all is well; else the culprit is sought."""
+class ObservationCheck:
+    """The check of one schema. Three numpy calls when all is well; else the culprit is sought."""
 
     def __init__(self, spec: VectorSpec) -> None:
         self._spec = spec
@@ -28,8 +28,16 @@ class ObservationGuard:
         self._shape = (spec.size,)
         self._inside = np.empty((2, spec.size), np.bool_)
 
-    def check(self, observation: Observation) -> NDArray[np.float32]:
-        """The observation as a flat vector [size]; raises InputError, naming field and element, if unfit."""
+    def example(self) -> NDArray[np.float32]:
+        """Return an observation that fits: each value as near to zero as its range allows [size]."""
+        return np.clip(np.zeros(self._shape, np.float32), self.low, self.high)
+
+    def validate(self, observation: Observation) -> NDArray[np.float32]:
+        """Return the observation as a flat vector [size].
+
+        Raises:
+            InputError: it doesn't fit the schema; names field and element.
+        """
         vector = observation if isinstance(observation, np.ndarray) else self._pack(observation)
         if vector.dtype != np.float32 or vector.shape != self._shape:
             raise InputError(
@@ -69,3 +77,17 @@ class ObservationGuard:
             with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused as such
                 vector[spec.slice(f.name)] = value.ravel()
         return vector
+
+
+def validate_mask(mask: NDArray[np.bool_], actions: int) -> NDArray[np.bool_]:
+    """Return an action mask as a batch of one [1, actions].
+
+    Raises:
+        InputError: it is not bool [actions], or allows none.
+    """
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (actions,):
+        found = f"{mask.dtype} {list(mask.shape)}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise InputError(f"action_mask is {found}; valid is bool {[actions]}")
+    if not mask.any():
+        raise InputError("action_mask allows no maneuver; valid is at least one")
+    return mask.reshape(1, -1)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.bundle.manifest import read_manifest
+from export.bundle.manifest import open_bundle
 from export.protocol import transport
 from sim.errors import require
 from sim.layout import Layout
@@ -47,8 +47,9 @@ class FleetConfig:
         """
         if self.bundle is None:
             return open_scene(self.scene, self.robots, self.drive)
-        from export.fleet.onnx_policy import OnnxFleet  # onnxruntime and torch take seconds to load
+        from export.runtime import OnnxPolicy  # onnxruntime takes a while to load
 
-        robots = len(read_manifest(self.bundle).robots)
-        scene, layout = OnnxFleet(self.bundle, 1).trained_in()
-        return open_scene(scene, self.robots or robots, self.drive, layout)
+        bundle = open_bundle(self.bundle)
+        robots = list(bundle.manifest.robots)
+        scene, layout = OnnxPolicy.from_bundle(bundle, robots[0]).metadata.trained_in(bundle)
+        return open_scene(scene, self.robots or len(robots), self.drive, layout)

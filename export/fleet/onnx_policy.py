@@ -9,7 +9,7 @@ from export.bundle.manifest import Manifest, open_bundle
 from export.bundle.metadata import PolicyMetadata
 from export.runtime import OnnxController, OnnxPolicy
 from sim.errors import InputError
-from sim.layout import Layout, parse_layout
+from sim.layout import Layout
 from sim.scene import SceneConfig
 
 
@@ -28,7 +28,6 @@ class OnnxFleet:
     """
 
     def __init__(self, folder: Path, robots: int, name: str | None = None) -> None:
-        self._folder = folder
         self._bundle = open_bundle(folder)
         self.manifest: Manifest = self._bundle.manifest
         self._policies: list[OnnxPolicy] = []
@@ -47,10 +46,7 @@ class OnnxFleet:
         Raises:
             InputError: it was trained in another environment than the warehouse.
         """
-        scene, layout = self.metadata.scene, self.metadata.layout
-        if scene is None or layout is None:
-            raise InputError(f"bundle {str(self._folder)!r} was trained in another environment; valid is a warehouse's")
-        return scene, parse_layout(layout, Path(scene.layout).stem)
+        return self.metadata.trained_in(self._bundle)
 
     def reset(self, robots: int) -> None:
         """Brings up that many robots, and lets each forget what it has seen.
@@ -58,18 +54,16 @@ class OnnxFleet:
         Raises:
             InputError: as for the constructor.
         """
-        manifest = self.manifest
-        files = list(manifest.robots.values())
-        if robots > len(files) and not manifest.shared:
+        names = list(self.manifest.robots)
+        if robots > len(names) and not self.manifest.shared:
             raise InputError(
-                f"robots is {robots}, but bundle {str(self._folder)!r} holds {len(files)} robots that each "
-                f"learned parameters of their own; valid is 1 to {len(files)}"
+                f"robots is {robots}, but {self._bundle} holds {len(names)} robots that each "
+                f"learned parameters of their own; valid is 1 to {len(names)}"
             )
         for i in range(len(self._policies), robots):
-            file, controller = files[i % len(files)], manifest.controller
-            self._policies.append(OnnxPolicy(self._folder / file, data=self._bundle.read(file)))
-            if controller is not None:
-                self._controllers.append(OnnxController(self._folder / controller, data=self._bundle.read(controller)))
+            self._policies.append(OnnxPolicy.from_bundle(self._bundle, names[i % len(names)]))
+            if self.manifest.controller is not None:
+                self._controllers.append(OnnxController.from_bundle(self._bundle))
         del self._policies[robots:], self._controllers[robots:]
         for policy in self._policies:
             policy.reset()
@@ -105,7 +99,7 @@ class OnnxFleet:
             InputError: the bundle has no controller, the number of rows is not that of the robots, or a robot refuses.
         """
         if self.manifest.controller is None:
-            raise InputError(f"bundle {str(self._folder)!r} has no controller; it was not trained in the warehouse")
+            raise InputError(f"{self._bundle} has no controller; it was not trained in the warehouse")
         self._require_rows(observations)
         for i, controller in enumerate(self._controllers):
             commands[i] = controller.command(int(maneuvers[i]), observations[i])

@@ -6,30 +6,19 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import onnx
 
 from export.bundle.files import CONTROLLER, MANIFEST, SIGNATURE, is_bundle
-from export.bundle.manifest import FileEntry, Manifest, read_manifest
+from export.bundle.manifest import Bundle, FileEntry, Manifest, open_bundle
 from export.bundle.metadata import PolicyMetadata, as_controller
 from export.graphs.controller import build_controller
 from export.graphs.policy import finish_model, policy_model, quiet_export
 from policies.agent import AgentNetwork
 from sim.errors import InputError
 from sim.scene import RobotConfig
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A bundle on disk."""
-
-    path: Path
-    """Its folder."""
-    manifest: Manifest
-    """What the folder holds."""
 
 
 def robot_file(index: int) -> str:
@@ -64,11 +53,12 @@ def write_bundle(agent: AgentNetwork, metadata: PolicyMetadata, out: Path, robot
         shared=shared,
         layout=metadata.layout,
     )
+    written = manifest.to_json().encode()
     try:
-        _place(out, {**models, MANIFEST: manifest.to_json().encode()})
+        _place(out, {**models, MANIFEST: written})
     except OSError as error:
         raise InputError(f"bundle {str(out)!r} can't be written: {error.strerror or error}") from error
-    return Bundle(out, manifest)
+    return Bundle(out, manifest, written)
 
 
 def controller_model(metadata: PolicyMetadata) -> onnx.ModelProto:
@@ -95,7 +85,7 @@ def _require_replaceable(out: Path) -> None:
         return
     if not is_bundle(out):
         raise InputError(f"bundle {str(out)!r} is a folder with other content; valid is {valid}")
-    foreign = sorted({p.name for p in out.iterdir()} - {MANIFEST, SIGNATURE, *read_manifest(out).files})
+    foreign = sorted({p.name for p in out.iterdir()} - {MANIFEST, SIGNATURE, *open_bundle(out).manifest.files})
     if foreign:
         raise InputError(
             f"bundle {str(out)!r} also holds {foreign[0]!r}, which its manifest does not list; valid is {valid}"

@@ -1,15 +1,15 @@
 """Holds a bundle against what it was made from, before a robot runs it, and says what it could not check."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-from export.bundle.manifest import Manifest, read_manifest, read_pinned
-from export.bundle.metadata import PolicyMetadata, as_controller
-from export.runtime import open_model
+from export.bundle.manifest import Bundle, Manifest, open_bundle
+from export.bundle.metadata import PolicyMetadata, Role, as_controller
+from export.runtime import Model, load_model
 from export.verify.controller import RecordingController, compare_controllers, random_sensors
 from export.verify.policy import (
     Oracle,
@@ -26,7 +26,6 @@ from policies.agent import AgentNetwork
 from policies.environments import EnvSource, TeamEnv
 from sim.env import WarehouseEnv
 from sim.errors import InputError
-from sim.layout import parse_layout
 from sim.observation import MANEUVERS, observation_spec
 
 __all__ = ["Origin", "VerifyError", "VerifyReport", "verify_bundle"]
@@ -51,7 +50,7 @@ class VerifyReport:
     """Largest difference of two commands [m/s, rad/s]."""
 
     def __str__(self) -> str:
-        """The report, line by line."""
+        """Return the report, line by line."""
         lines = [f"verified: {line}" for line in self.checked]
         return "\n".join([*lines, *(f"NOT verified: {line}" for line in self.unchecked)])
 
@@ -68,8 +67,16 @@ class Origin:
     """The environment."""
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file of the bundle, in both forms that are compared."""
+
+    graph: onnx.ModelProto
+    model: Model
+
+
 def verify_bundle(folder: Path, origin: Origin | None = None, episodes: int = 2, seed: int = 0) -> VerifyReport:
-    """Compares a bundle with what it was made from, over whole episodes and random inputs.
+    """Compare a bundle with what it was made from, over whole episodes and random inputs.
 
     Args:
         folder: the bundle.
@@ -83,31 +90,26 @@ def verify_bundle(folder: Path, origin: Origin | None = None, episodes: int = 2,
     """
     if episodes < 1:
         raise InputError(f"episodes is {episodes}; valid is a whole number from 1 up")
-    report = VerifyReport()
-    manifest, models = _check_files(folder, report)
-    _check_schemas(folder, manifest, origin, report)
-    names = list(manifest.robots.values())
-    oracle: Oracle = TorchOracle(origin.agent) if origin else ReferenceOracle([models[name] for name in names])
-    paths = [folder / name for name in names]
-    for robot, path in enumerate(paths):
-        compare_random(path, robot, oracle, RANDOM_OBSERVATIONS, report.tally)
+    bundle, report = open_bundle(folder), VerifyReport()
+    files = _open_files(bundle, report)
+    _check_schemas(bundle.manifest, files, origin, report)
+    robots = [files[name] for name in bundle.manifest.robots.values()]
+    oracle: Oracle = TorchOracle(origin.agent) if origin else ReferenceOracle([file.graph for file in robots])
+    for robot, file in enumerate(robots):
+        compare_random(file.model, robot, oracle, RANDOM_OBSERVATIONS, report.tally)
     report.checked.append(f"{RANDOM_OBSERVATIONS} random observations a robot, against {oracle.name}")
-    side_by_side = SideBySide(paths, oracle, report.tally)
-    metadata = open_model(paths[0], None, "policy")[1]
-    if metadata.scene is not None:
-        _verify_warehouse(folder, manifest, metadata, side_by_side, range(seed, seed + episodes), report)
+    side_by_side = SideBySide([file.model for file in robots], oracle, report.tally)
+    seeds = range(seed, seed + episodes)
+    if robots[0].model.metadata.scene is not None:
+        _verify_warehouse(bundle, files, side_by_side, seeds, report)
     elif origin is not None:
-        env = TeamEnv(origin.source)
-        for episode in range(seed, seed + episodes):
-            side_by_side.begin(episode)
-            team_episode(env, episode, side_by_side.decide)
-        env.close()
+        _play_episodes(origin.source, side_by_side, seeds)
     else:
         report.unchecked.append("whole episodes: the files don't say how to build their environment")
-        episodes = 0
+        seeds = range(0)
     tally = report.tally
     report.checked.append(
-        f"{episodes} whole episodes against {oracle.name}: {tally.decisions} decisions in all, {tally.ties} ties, "
+        f"{len(seeds)} whole episodes against {oracle.name}: {tally.decisions} decisions in all, {tally.ties} ties, "
         f"Q values differ by {tally.q_difference:.1e} at most"
     )
     if origin is None:
@@ -115,73 +117,72 @@ def verify_bundle(folder: Path, origin: Origin | None = None, episodes: int = 2,
     return report
 
 
+def _open_files(bundle: Bundle, report: VerifyReport) -> dict[str, _File]:
+    """Return every file by its name, each read and loaded once: hash, ONNX standard, metadata that can be read."""
+    files = {}
+    for name in bundle.manifest.files:
+        data, path = bundle.read(name), bundle.path / name
+        graph = onnx.load_model_from_string(data)
+        role: Role = "controller" if name == bundle.manifest.controller else "policy"
+        files[name] = _File(graph, load_model(data, path, role))
+        try:
+            onnx.checker.check_model(graph, full_check=True)
+        except onnx.checker.ValidationError as error:
+            raise InputError(f"{path}: it breaks the ONNX standard ({error})") from error
+    report.checked.append(f"{len(files)} files: sha256, size, ONNX full check, readable metadata")
+    return files
+
+
+def _play_episodes(source: EnvSource, side_by_side: SideBySide, seeds: Sequence[int]) -> None:
+    """Play whole episodes of an environment that is not the warehouse."""
+    env = TeamEnv(source)
+    for seed in seeds:
+        side_by_side.begin(seed)
+        team_episode(env, seed, side_by_side.decide)
+    env.close()
+
+
 def _verify_warehouse(
-    folder: Path,
-    manifest: Manifest,
-    metadata: PolicyMetadata,
-    side_by_side: SideBySide,
-    seeds: Sequence[int],
-    report: VerifyReport,
+    bundle: Bundle, files: Mapping[str, _File], side_by_side: SideBySide, seeds: Sequence[int], report: VerifyReport
 ) -> None:
-    """Whole episodes, and the controller on what it met in them and on random inputs."""
-    assert metadata.scene is not None
-    assert metadata.layout is not None
-    scene = replace(metadata.scene, robots=len(manifest.robots))
+    """Play whole episodes, and hold the controller against what it met in them and against random inputs."""
+    manifest = bundle.manifest
+    metadata = files[next(iter(manifest.robots.values()))].model.metadata
+    trained, layout = metadata.trained_in(bundle)
+    scene = replace(trained, robots=len(manifest.robots))
     recorder = RecordingController(scene)
-    env = WarehouseEnv(scene, layout=parse_layout(metadata.layout, Path(scene.layout).stem), controller=recorder)
+    env = WarehouseEnv(scene, layout=layout, controller=recorder)
     for seed in seeds:
         side_by_side.begin(seed)
         warehouse_episode(env, seed, side_by_side.decide)
     env.close()
     if manifest.controller is None:
-        raise InputError(
-            f"bundle {str(folder)!r} has no controller, but its policies are for a warehouse; export it again"
-        )
-    path = folder / manifest.controller
+        raise InputError(f"{bundle} has no controller, but its policies are for a warehouse; export it again")
+    controller = files[manifest.controller].model
     random = random_sensors(metadata.observation, RANDOM_COMMANDS, seed=0)
     met = np.concatenate(recorder.maneuvers), np.concatenate(recorder.observations)
     report.command_difference = max(
-        compare_controllers(path, scene, *random, "random input"),
-        compare_controllers(path, scene, *met, "control period of a robot"),
+        compare_controllers(controller, scene, *random, "random input"),
+        compare_controllers(controller, scene, *met, "control period of a robot"),
     )
     report.checked.append(
-        f"{path.name} against the compiled controller: {RANDOM_COMMANDS} random inputs and {len(met[0])} from "
-        f"episodes, commands differ by {report.command_difference:.1e} at most"
+        f"{manifest.controller} against the compiled controller: {RANDOM_COMMANDS} random inputs and {len(met[0])} "
+        f"from episodes, commands differ by {report.command_difference:.1e} at most"
     )
 
 
-def _check_files(folder: Path, report: VerifyReport) -> tuple[Manifest, dict[str, onnx.ModelProto]]:
-    """Every file by itself: hash, ONNX standard, metadata that can be read."""
-    manifest = read_manifest(folder)
-    models = {}
-    for name in manifest.files:
-        path = folder / name
-        models[name] = onnx.load_model_from_string(read_pinned(path))
-        _read_schema(folder, name, manifest)
-        try:
-            onnx.checker.check_model(models[name], full_check=True)
-        except onnx.checker.ValidationError as error:
-            raise InputError(f"{path}: it breaks the ONNX standard ({error})") from error
-    report.checked.append(f"{len(models)} files: sha256, size, ONNX full check, readable metadata")
-    return manifest, models
-
-
-def _read_schema(folder: Path, name: str, manifest: Manifest) -> PolicyMetadata:
-    return open_model(folder / name, None, "controller" if name == manifest.controller else "policy")[1]
-
-
-def _check_schemas(folder: Path, manifest: Manifest, origin: Origin | None, report: VerifyReport) -> None:
-    """What the files say about themselves, against the run, or else against this release and each other."""
+def _check_schemas(manifest: Manifest, files: Mapping[str, _File], origin: Origin | None, report: VerifyReport) -> None:
+    """Compare what the files say about themselves with the run, or else with this release and each other."""
     names = list(manifest.robots.values())
     if origin is not None and len(names) != origin.agent.n_agents:
         raise VerifyError(f"manifest.json: it lists {len(names)} robots; the run trained {origin.agent.n_agents}")
-    expected = origin.metadata if origin else _read_schema(folder, names[0], manifest)
+    expected = origin.metadata if origin else files[names[0]].model.metadata
     if expected.scene is not None:
         expected = replace(expected, observation=observation_spec(expected.scene.robot), actions=MANEUVERS)
     for name in names:
-        _compare_schema(name, _read_schema(folder, name, manifest), expected)
+        _compare_schema(name, files[name].model.metadata, expected)
     if manifest.controller is not None:
-        found = _read_schema(folder, manifest.controller, manifest)
+        found = files[manifest.controller].model.metadata
         _compare_schema(manifest.controller, found, as_controller(expected))
     if manifest.layout != expected.layout:
         raise VerifyError("manifest.json: layout is another map than the one in the files")

@@ -1,11 +1,9 @@
 """Holds controller.onnx, which robots run, against the compiled controller, which the fleet was trained with."""
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from export.runtime import CONTROLLER_FIELDS, open_model
+from export.runtime import CONTROLLER_FIELDS, Model
 from export.verify.policy import TOLERANCE, VerifyError
 from sim.controller import control_all, controller_offsets, pack_limits
 from sim.observation import MANEUVERS, NEIGHBOUR, VectorSpec, observation_spec
@@ -53,12 +51,12 @@ def random_sensors(spec: VectorSpec, count: int, seed: int) -> tuple[NDArray[np.
 
 
 def compare_controllers(
-    path: Path, scene: SceneConfig, maneuvers: NDArray[np.int64], observations: NDArray[np.float32], origin: str
+    controller: Model, scene: SceneConfig, maneuvers: NDArray[np.int64], observations: NDArray[np.float32], origin: str
 ) -> float:
     """Compares the commands for given inputs.
 
     Args:
-        path: the controller's file.
+        controller: the controller's file, opened.
         scene: the scene that it was made for.
         maneuvers: [count].
         observations: [count, features].
@@ -70,10 +68,9 @@ def compare_controllers(
     Raises:
         VerifyError: a command differs by more than the tolerance.
     """
-    session, metadata = open_model(path, None, "controller")
-    fields = metadata.observation.unpack(observations)
+    fields = controller.metadata.observation.unpack(observations)
     feeds = {name: np.ascontiguousarray(fields[name]) for name in CONTROLLER_FIELDS}
-    found = session.run(None, {"maneuver": maneuvers, **feeds})[0]
+    found = controller.session.run(None, {"maneuver": maneuvers, **feeds})[0]
     expected = np.zeros((len(maneuvers), 2))
     RecordingController(scene)(maneuvers, observations, expected)
     difference = np.abs(found - expected)
@@ -81,8 +78,8 @@ def compare_controllers(
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise VerifyError(
-            f"{path.name}: command {'vw'[column]} differs at {origin} {row} ({MANEUVERS[maneuvers[row]]}): the "
-            f"compiled controller gives {expected[row, column]}, onnxruntime {found[row, column]}; "
+            f"{controller.path.name}: command {'vw'[column]} differs at {origin} {row} ({MANEUVERS[maneuvers[row]]}): "
+            f"the compiled controller gives {expected[row, column]}, onnxruntime {found[row, column]}; "
             f"valid is at most {TOLERANCE} apart"
         )
     return float(difference.max())

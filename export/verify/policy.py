@@ -7,7 +7,6 @@ whether a file runs right, but not whether it holds the network that was trained
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
@@ -16,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
-from export.runtime import OnnxPolicy, open_model
+from export.runtime import Model, OnnxPolicy
 from policies.agent import AgentNetwork
 from policies.environments import UNBOUNDED, TeamEnv
 from sim.env import WarehouseEnv
@@ -90,13 +89,13 @@ class ReferenceOracle:
         return q, after[0] if after else hidden
 
 
-def compare_random(path: Path, robot: int, oracle: Oracle, samples: int, tally: Tally) -> None:
+def compare_random(model: Model, robot: int, oracle: Oracle, samples: int, tally: Tally) -> None:
     """Compares one file on random observations, masks and memories, drawn from all over their ranges.
 
     Raises:
         VerifyError: they differ.
     """
-    session, metadata = open_model(path, None, "policy")
+    session, metadata = model.session, model.metadata
     rng = np.random.default_rng(robot)
     spec = metadata.observation
     low = np.where(spec.low < -UNBOUNDED, -10.0, spec.low)
@@ -109,7 +108,7 @@ def compare_random(path: Path, robot: int, oracle: Oracle, samples: int, tally: 
     memory = {"hidden_in": hidden} if hidden_size else {}
     result = session.run(None, {"observation": observation, "action_mask": mask, **memory})
     q, after = oracle.values(robot, observation, mask, hidden)
-    compare = Comparison(path.name, metadata.actions, oracle.name, tally)
+    compare = Comparison(model.path.name, metadata.actions, oracle.name, tally)
 
     def where(row: int) -> str:
         return f"random observation {row}, robot {robot}"
@@ -171,18 +170,17 @@ class SideBySide:
     """Every robot's file beside the oracle, each with its own memory, over whole episodes.
 
     Args:
-        paths: the file of each robot.
+        models: the file of each robot, opened.
         oracle: what they are held against; its maneuvers are the ones that are driven.
         tally: where the result goes.
     """
 
-    def __init__(self, paths: Sequence[Path], oracle: Oracle, tally: Tally) -> None:
-        self._policies = [OnnxPolicy(path) for path in paths]
+    def __init__(self, models: Sequence[Model], oracle: Oracle, tally: Tally) -> None:
+        self._policies = [OnnxPolicy(model.path, model=model) for model in models]
         self._oracle = oracle
-        pairs = zip(paths, self._policies, strict=True)
-        self._compare = [Comparison(path.name, policy.actions, oracle.name, tally) for path, policy in pairs]
+        self._compare = [Comparison(m.path.name, m.metadata.actions, oracle.name, tally) for m in models]
         self._episode, self._step = 0, 0
-        self._hidden = [np.zeros((1, 0), np.float32)] * len(paths)
+        self._hidden = [np.zeros((1, 0), np.float32)] * len(models)
 
     def begin(self, episode: int) -> None:
         """Forgets what was seen."""

@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from export.bundle.files import MANIFEST
-from export.bundle.manifest import read_manifest
+from export.bundle.manifest import open_bundle
 from export.fleet.processes import RobotProcesses, free_endpoint
 from export.protocol import transport
 from export.protocol.framing import Header, address
@@ -202,11 +202,11 @@ def change_model(bundle: Path, file: str, output: str, add: Callable[[str, str],
 def repin(bundle: Path, file: str, data: bytes) -> None:
     """Replaces a file and its entry in the manifest."""
     (bundle / file).write_bytes(data)
-    manifest = read_manifest(bundle)
+    manifest = open_bundle(bundle).manifest
     entry = replace(manifest.files[file], sha256=hashlib.sha256(data).hexdigest(), size=len(data))
     text = replace(manifest, files={**manifest.files, file: entry}).to_json()
     (bundle / MANIFEST).write_text(text)
-    assert asdict(read_manifest(bundle))["files"][file]["size"] == len(data)
+    assert asdict(open_bundle(bundle).manifest)["files"][file]["size"] == len(data)
 
 
 def constant(name: str, value: float) -> TensorProto:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.bundle.files import MANIFEST
-from export.bundle.manifest import read_manifest, read_pinned
+from export.bundle.manifest import open_bundle, read_pinned
 from export.bundle.metadata import read_metadata
 from export.graphs.bundle_writer import write_bundle
 from sim.errors import InputError
@@ -23,7 +23,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_robot_has_a_file_of_its_own_pinned_by_hash(bundle: Path) -> None:
-    manifest = read_manifest(bundle)
+    manifest = open_bundle(bundle).manifest
     assert manifest.robots == {"robot_0": "robot_0.onnx", "robot_1": "robot_1.onnx"}
     assert manifest.controller == "controller.onnx"
     assert {path.name for path in bundle.iterdir()} == {MANIFEST, *manifest.files}
@@ -129,7 +129,7 @@ def test_a_manifest_that_contradicts_itself_is_refused(
     change(values, *keys, to=value)
     (tmp_path / MANIFEST).write_text(json.dumps(values))
     with pytest.raises(InputError, match=message):
-        read_manifest(tmp_path)
+        open_bundle(tmp_path)
 
 
 json_values = st.recursive(
@@ -162,7 +162,7 @@ def test_no_manifest_or_metadata_crashes_a_reader(
     for target in (values, metadata):
         damage(data, target)
     (folder / MANIFEST).write_text(json.dumps(values))
-    for read in (lambda: read_manifest(folder), lambda: read_metadata(json.dumps(metadata), "test")):
+    for read in (lambda: open_bundle(folder), lambda: read_metadata(json.dumps(metadata), "test")):
         try:
             read()
         except InputError as error:

@@ -15,7 +15,7 @@ from export.bundle.metadata import METADATA_KEY, PolicyMetadata, read_metadata
 from export.fleet.onnx_policy import OnnxFleet
 from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, generic_metadata
-from export.runtime import OnnxPolicy
+from export.runtime import OnnxPolicy, open_model
 from export.verify.bundle import Origin, verify_bundle
 from export.verify.controller import random_sensors
 from export.verify.policy import Tally, TorchOracle, VerifyError, compare_random
@@ -172,11 +172,11 @@ def test_ties_are_counted_and_not_an_error(tmp_path: Path) -> None:
     with torch.no_grad():
         for parameter in made_from.agent.head.parameters():
             parameter.zero_()  # every maneuver has the value 0
-    bundle = write_bundle(made_from.agent, made_from.metadata, tmp_path / "bundle", 2).path
+    bundle = write_bundle(made_from.agent, made_from.metadata, tmp_path / "bundle", 2)
     with torch.no_grad():
         made_from.agent.head.bias[:, -1] = 5e-6  # in torch the last one is better, by less than a tie
     tally = Tally()
-    compare_random(bundle / "robot_0.onnx", 0, TorchOracle(made_from.agent), 100, tally)
+    compare_random(open_model(bundle, "robot_0.onnx", "policy"), 0, TorchOracle(made_from.agent), 100, tally)
     assert tally.decisions == 100
     assert 0 < tally.ties <= 100  # wherever the mask allows the last maneuver and another one
 
