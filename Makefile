@@ -7,7 +7,7 @@ NODE := examples/node_modules/.installed
 # The example in JavaScript and its tests need Node.js; without it they are left out.
 HAS_NODE := $(and $(shell command -v node),$(shell command -v npm))
 
-.PHONY: venv node demo test test-fast lint check bench bench-learning
+.PHONY: venv node demo test test-fast lint check docs bench bench-learning
 
 venv: $(INSTALLED)
 
@@ -40,6 +40,11 @@ lint: $(INSTALLED)
 	$(BIN)/mypy --strict
 
 check: lint test
+
+# What the docs take from the code: the picture of the folders, and the table of the observation.
+docs: $(INSTALLED)
+	$(BIN)/python -m docs.draw_layout
+	$(BIN)/python -m docs.observation_table
 
 bench: $(INSTALLED)
 	@set -e; for name in simulation lidar inference robot; do echo "$$name"; $(BIN)/python -m benchmarks.$$name; done

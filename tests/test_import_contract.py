@@ -1,18 +1,13 @@
 """What may import what, told by folders: a robot installs little, and the arrows run one way."""
 
-import ast
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-FLOORS = ("sim", "policies", "export", "fleetmix")
-"""From the ground up: a floor imports those below it and none above."""
-ROOMS_ON_ROBOT = ("export/bundle", "export/protocol", "export/robot", "export/runtime.py", "fleetmix/robot_commands.py")
-"""What a robot installs; with what it needs of `sim`, it loads with `ROBOT_PACKAGES` alone."""
+from tests.house import FLOORS, MODULES, ON_ROBOT, ROOT, files, own_imports, packages
+
 ROBOT_PACKAGES = {"numpy", "onnxruntime", "zenoh", "cryptography"}
 TRANSPORT = {"zenoh", "cryptography"}
 """What a policy alone does without."""
@@ -20,54 +15,6 @@ NOT_ON_ROBOT = {
     "torch", "pybullet", "pettingzoo", "gymnasium", "numba", "onnx", "onnxscript", "safetensors", "scipy", "tyro",
     "rich",
 }  # fmt: skip
-
-
-def files(*places: str) -> list[Path]:
-    """The Python files at these places, in sub-folders too."""
-    found = (path for place in places for path in [ROOT / place, *(ROOT / place).rglob("*.py")])
-    return sorted(path for path in found if path.is_file())
-
-
-def module(path: Path) -> str:
-    """The name under which a file is imported."""
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-MODULES = {module(path): path for path in files(*FLOORS)}
-
-
-def imports(path: Path) -> set[str]:
-    """The modules that a file imports anywhere in it, also inside functions."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import; the folder is the import path"
-            name = node.module or ""
-            found |= {name} | {f"{name}.{alias.name}" for alias in node.names}
-    return found
-
-
-def packages(path: Path) -> set[str]:
-    return {name.partition(".")[0] for name in imports(path)}
-
-
-def own_imports(name: str) -> set[str]:
-    """The modules of this project that a module imports."""
-    return imports(MODULES[name]) & MODULES.keys()
-
-
-def with_all_below(names: set[str]) -> set[str]:
-    """The modules, and all of `sim` that they import, directly or not."""
-    found, new = set(names), set(names)
-    while new:
-        new = {below for name in new for below in own_imports(name) if below.startswith("sim.")} - found
-        found |= new
-    return found
-
-
-ON_ROBOT = with_all_below({module(path) for path in files(*ROOMS_ON_ROBOT)})
 
 
 def loaded_after(*names: str) -> set[str]:
