@@ -24,7 +24,7 @@ from export.fleet.processes import RobotProcesses, free_endpoint
 from export.fleet.server import Fleet
 from export.protocol import transport
 from export.protocol.ordering import STALE_AFTER
-from sim.scene import open_scene
+from sim.scene import open_scene, robot_names
 
 HARDEST_CONTACT = 0.3
 """Closing speed at which two robots may at most touch [m/s]."""
@@ -103,7 +103,7 @@ class Soak:
         trained, _ = OnnxFleet(config.bundle, 1).trained_in()
         opened, layout = open_scene(config.scene, config.robots)
         scene = replace(trained, layout=opened.layout, robots=opened.robots, drive="velocity")
-        endpoint, names = free_endpoint(), [f"robot_{i}" for i in range(config.robots)]
+        endpoint, names = free_endpoint(), robot_names(config.robots)
         faults = MessageFaults(config.faults, config.seed, self.report.events)
         disturbances = Disturbances(config.faults, config.seed + 1, self.report.events, SPARED)
         contacts = ContactMeter(scene.control_period)

@@ -22,7 +22,8 @@ from pettingzoo import ParallelEnv
 
 from sim.errors import InputError
 from sim.layout import Layout, load_layout, parse_layout
-from sim.scene import SceneConfig, scene_from_dict
+from sim.scene import SceneConfig
+from sim.settings import read_settings
 
 UNBOUNDED = 1e6
 """A bound beyond this says nothing about the values that come, so they are not scaled by it."""
@@ -58,7 +59,7 @@ class EnvSource:
         """What `to_json` wrote."""
         values = json.loads(text)
         scene = values.pop("scene")
-        return cls(scene and scene_from_dict(scene, "environment source"), **values)
+        return cls(scene and read_settings(SceneConfig, scene, "environment source"), **values)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from sim.controller import control_all, controller_offsets, pack_limits
 from sim.errors import InputError
 from sim.layout import Layout
 from sim.observation import MANEUVERS, VectorSpec, observation_spec, state_spec
-from sim.scene import DriveModel, SceneConfig, open_scene
+from sim.scene import DriveModel, SceneConfig, open_scene, robot_names
 from sim.warehouse import Warehouse
 
 Controller = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]], None]
@@ -62,7 +62,7 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         self.scene, self.layout = open_scene(scene, robots, drive, layout)
         self.render_mode = render_mode
         n, robot = self.scene.robots, self.scene.robot
-        self.possible_agents = [f"robot_{i}" for i in range(n)]
+        self.possible_agents = robot_names(n)
         self.agents: list[str] = []
         self.observation_spec = observation_spec(robot)
         self.state_spec = state_spec(robot, n, self.layout.columns, self.layout.rows)

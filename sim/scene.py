@@ -1,14 +1,13 @@
 """What a warehouse is made of: frozen, validated settings for the robot, the reward and the scene.
 
 Everything is in SI units, angles in radians. A scene's settings travel into the run folder and into the ONNX metadata,
-so each can be written as plain JSON (`dataclasses.asdict`) and read back with `scene_from_dict`.
+so each can be written as plain JSON (`dataclasses.asdict`) and read back with `sim.settings.read_settings`.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 from sim.errors import InputError, require
 from sim.layout import Layout, load_layout
@@ -147,31 +146,9 @@ class SceneConfig:
         return math.floor(self.time_limit / self.decision_period + 1e-9)
 
 
-Config = TypeVar("Config", RobotConfig, RewardConfig, SceneConfig)
-
-
-def _read(kind: type[Config], values: object, source: str, **nested: object) -> Config:
-    known = [f.name for f in fields(kind)]
-    if not isinstance(values, Mapping):
-        raise InputError(f"{source}: the settings are {values!r}; valid is a mapping of {', '.join(known)}")
-    for name in values:
-        require(name in known, f"{source}: setting", name, ", ".join(known))
-    try:
-        return kind(**{**values, **nested})
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from error
-
-
-def scene_from_dict(values: Mapping[str, Any], source: str) -> SceneConfig:
-    """The scene that `dataclasses.asdict` wrote; `source` names where the values came from.
-
-    Raises:
-        InputError: a name is unknown or a value is not valid.
-    """
-    given = values if isinstance(values, Mapping) else {}
-    robot = _read(RobotConfig, given.get("robot", {}), f"{source}, robot")
-    reward = _read(RewardConfig, given.get("reward", {}), f"{source}, reward")
-    return _read(SceneConfig, values, source, robot=robot, reward=reward)
+def robot_names(count: int) -> list[str]:
+    """Return the names of the robots of a fleet, which environments, bundles and processes share."""
+    return [f"robot_{index}" for index in range(count)]
 
 
 def open_scene(

@@ -15,7 +15,8 @@ from export.bundle.files import SCHEMA_VERSION, WRONG_STRUCTURE, listed, read_ob
 from sim.errors import InputError
 from sim.layout import Layout, parse_layout
 from sim.observation import VectorSpec
-from sim.scene import SceneConfig, scene_from_dict
+from sim.scene import SceneConfig
+from sim.settings import read_settings
 
 METADATA_KEY = "fleetmix"
 """The entry of an ONNX model's metadata_props that holds the schema."""
@@ -104,7 +105,7 @@ def _interpret(values: dict[str, Any], source: str) -> PolicyMetadata:
         if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
             raise InputError(f"{source}: {name} is {value!r}; valid is a time above 0 s")
     observation = VectorSpec.from_json([_bounds_from_json(value) for value in values["observation"]], source)
-    scene = None if values["scene"] is None else scene_from_dict(values["scene"], source)
+    scene = None if values["scene"] is None else read_settings(SceneConfig, values["scene"], source)
     return PolicyMetadata(**{**values, "observation": observation, "actions": tuple(actions), "scene": scene})
 
 

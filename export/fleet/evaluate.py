@@ -9,7 +9,7 @@ from export.protocol import transport
 from policies.interrupt import Interrupt
 from policies.results import Episode
 from sim.layout import Layout
-from sim.scene import SceneConfig
+from sim.scene import SceneConfig, robot_names
 
 _CONNECT_TIMEOUT = 30.0
 """How long processes may take to start and connect [s]."""
@@ -34,7 +34,7 @@ def drive_processes(
     """
     endpoint = free_endpoint()
     options = [*(["--lock-step"] if lock_step else []), *(["--scene", other_map] if other_map else [])]
-    names = [f"robot_{i}" for i in range(scene.robots)]
+    names = robot_names(scene.robots)
     with (
         Interrupt() as interrupt,
         transport.open_session(listen=endpoint) as session,

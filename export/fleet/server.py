@@ -24,7 +24,7 @@ from export.protocol.stop_service import serve_stops
 from policies.results import Episode, EpisodeMeter
 from sim.errors import InputError
 from sim.layout import Layout
-from sim.scene import SceneConfig
+from sim.scene import SceneConfig, robot_names
 from sim.warehouse import Warehouse
 
 _ANSWER_SHARE = 0.5
@@ -47,7 +47,7 @@ class Fleet:
         self.scene, self.warehouse = scene, Warehouse(scene, layout)
         self._session, self._timed = session, timed
         self._wire, self._map = Wire(scene.robot, scene.control_period), map_hash(layout.text())
-        self.bases = [RobotBase(f"robot_{i}", self._wire, timed) for i in range(scene.robots)]
+        self.bases = [RobotBase(name, self._wire, timed) for name in robot_names(scene.robots)]
         self._changed = threading.Condition()
         self._publish = [transport.publisher(session, transport.sensors_key(base.name)).put for base in self.bases]
         self._subscribers = [self._listen(base) for base in self.bases]

@@ -18,12 +18,7 @@ from export.graphs.controller import build_controller
 from export.graphs.policy import finish_model, policy_model, quiet_export
 from policies.agent import AgentNetwork
 from sim.errors import InputError
-from sim.scene import RobotConfig
-
-
-def robot_file(index: int) -> str:
-    """The name of a robot's file."""
-    return f"robot_{index}.onnx"
+from sim.scene import RobotConfig, robot_names
 
 
 def write_bundle(agent: AgentNetwork, metadata: PolicyMetadata, out: Path, robots: int) -> Bundle:
@@ -40,15 +35,16 @@ def write_bundle(agent: AgentNetwork, metadata: PolicyMetadata, out: Path, robot
     """
     _require_replaceable(out)
     shared = agent.sets == 1
+    files = {name: f"{name}.onnx" for name in robot_names(robots)}
     models: dict[str, bytes] = {}
-    for i in range(robots):
-        first = models.get(robot_file(0)) if shared else None
-        models[robot_file(i)] = first or policy_model(agent.single(i), metadata).SerializeToString()
+    for i, file in enumerate(files.values()):
+        first = next(iter(models.values()), None) if shared else None
+        models[file] = first or policy_model(agent.single(i), metadata).SerializeToString()
     if metadata.scene is not None:
         models[CONTROLLER] = controller_model(metadata).SerializeToString()
     manifest = Manifest(
         files={name: FileEntry(hashlib.sha256(data).hexdigest(), len(data)) for name, data in models.items()},
-        robots={f"robot_{i}": robot_file(i) for i in range(robots)},
+        robots=files,
         controller=CONTROLLER if CONTROLLER in models else None,
         shared=shared,
         layout=metadata.layout,

@@ -1,14 +1,12 @@
 """The settings of a training run: frozen, validated, and readable again from the run folder."""
 
-import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from policies.config import AgentConfig, LearnerConfig
-from sim.errors import InputError, require
-from sim.scene import SceneConfig, scene_from_dict
+from sim.errors import require
+from sim.scene import SceneConfig
 
 Algo = Literal["qmix", "vdn", "iql"]
 ALGOS: tuple[str, ...] = get_args(Algo)
@@ -95,26 +93,3 @@ class TrainConfig:
             self.replay >= sequences, "replay", self.replay, f"at least rollout.envs x rollout.sequence, {sequences}"
         )
         require(1 <= self.warmup <= self.replay, "warmup", self.warmup, f"1 to the replay's capacity, {self.replay}")
-
-
-def config_from_dict(values: Mapping[str, Any], source: str) -> TrainConfig:
-    """The settings that `dataclasses.asdict` wrote; `source` names where the values came from.
-
-    Raises:
-        InputError: a name is unknown or a value is not valid.
-    """
-    nested: dict[str, Any] = {"scene": scene_from_dict(values.get("scene", {}), f"{source}: scene")}
-    for name, kind in (("agent", AgentConfig), ("learner", LearnerConfig), ("rollout", RolloutConfig)):
-        nested[name] = _read(kind, values.get(name, {}), f"{source}: {name}")
-    config: TrainConfig = _read(TrainConfig, {**values, **nested}, source)
-    return config
-
-
-def _read(kind: type[Any], values: Mapping[str, Any], source: str) -> Any:
-    known = [f.name for f in dataclasses.fields(kind)]
-    for name in values:
-        require(name in known, f"{source}: setting", name, ", ".join(known))
-    try:
-        return kind(**values)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{source}: {error}") from error

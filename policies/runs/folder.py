@@ -17,10 +17,11 @@ import yaml
 
 from policies.agent import AgentNetwork
 from policies.runs.checkpoint import CheckpointInfo, Which, load_checkpoint
-from policies.runs.config import TrainConfig, config_from_dict
+from policies.runs.config import TrainConfig
 from policies.environments import EnvSource
 from policies.files import write_atomically
 from sim.errors import InputError
+from sim.settings import read_settings
 
 CONFIG, LAYOUT, EVALUATION = "config.yaml", "layout.map", "evaluation.json"
 LAYOUT_HASH = "layout_sha256"
@@ -96,7 +97,7 @@ def load_run(path: Path) -> Run:
     if not isinstance(values, dict):
         raise InputError(f"{str(path / CONFIG)!r} holds no settings; restore it from a copy")
     pinned = values.pop(LAYOUT_HASH, None)
-    config = config_from_dict(values, str(path / CONFIG))
+    config = read_settings(TrainConfig, values, str(path / CONFIG))
     if config.env:
         return Run(path, config, EnvSource(factory=config.env))
     try:

@@ -20,12 +20,13 @@ from policies.collector import Episode
 from policies.environments import EnvSource
 from policies.learner import LearnerConfig
 from policies.runs.checkpoint import load_checkpoint
-from policies.runs.config import RolloutConfig, TrainConfig, config_from_dict
+from policies.runs.config import RolloutConfig, TrainConfig
 from policies.runs.folder import load_agent, load_run
 from policies.runs.training_log import episode_figures
 from policies.train import train
 from sim.errors import InputError
 from sim.scene import SceneConfig
+from sim.settings import read_settings
 
 TINY = "tests.policies.tiny_envs"
 WALL_CLOCK = ("seconds", "steps_per_second", "updates_per_second")
@@ -288,12 +289,12 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
         ({"rollout": {"epsilon_end": 2.0}}, r"rollout\.epsilon_end is 2\.0"),
         ({"agent": {"kind": "transformer"}}, "transformer.*mlp, gru"),
         ({"learner": {"gamma": 1.5}}, r"gamma is 1\.5"),
-        ({"learner": {"speed": 1}}, "learner: setting is 'speed'.*gamma"),
+        ({"learner": {"speed": 1}}, "^test, learner: setting is 'speed'.*gamma"),
     ],
 )
 def test_invalid_settings_are_named(values: dict[str, Any], words: str):
     with pytest.raises(InputError, match=words):
-        config_from_dict(values, "test")
+        read_settings(TrainConfig, values, "test")
 
 
 def test_epsilon_falls_linearly():

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import InputError
-from sim.scene import RewardConfig, RobotConfig, SceneConfig, scene_from_dict
+from sim.scene import RewardConfig, RobotConfig, SceneConfig
+from sim.settings import read_settings
 
 scenes = st.builds(
     SceneConfig,
@@ -24,11 +25,11 @@ scenes = st.builds(
 
 @given(scenes)
 def test_a_scene_survives_json(scene: SceneConfig) -> None:
-    assert scene_from_dict(json.loads(json.dumps(dataclasses.asdict(scene))), "scene.json") == scene
+    assert read_settings(SceneConfig, json.loads(json.dumps(dataclasses.asdict(scene))), "scene.json") == scene
 
 
 def test_what_is_left_out_keeps_its_default() -> None:
-    scene = scene_from_dict({"robots": 2, "robot": {"radius": 0.25}}, "scene.json")
+    scene = read_settings(SceneConfig, {"robots": 2, "robot": {"radius": 0.25}}, "scene.json")
     assert scene == SceneConfig(robots=2, robot=RobotConfig(radius=0.25))
 
 
@@ -80,7 +81,7 @@ def test_clock_counts_whole_periods() -> None:
 )
 def test_bad_settings_are_refused_in_one_line(values: Any, message: str) -> None:
     with pytest.raises(InputError) as error:
-        scene_from_dict(values, "run.yaml")
+        read_settings(SceneConfig, values, "run.yaml")
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 

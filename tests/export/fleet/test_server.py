@@ -25,7 +25,7 @@ from policies.evaluate import run_episode
 from sim.env import WarehouseEnv
 from sim.errors import InputError
 from sim.layout import load_layout
-from sim.scene import DriveModel, SceneConfig
+from sim.scene import DriveModel, SceneConfig, robot_names
 from tests.export.conftest import GRU, MLP, SCENE, make_agent, make_metadata
 
 LAYOUT = load_layout(SCENE.layout)
@@ -39,7 +39,7 @@ def running(
     """A fleet and its processes, all connected."""
     endpoint = free_endpoint()
     scene = replace(SCENE, drive=drive, time_limit=seconds)
-    names = [f"robot_{i}" for i in range(scene.robots)]
+    names = robot_names(scene.robots)
     with (
         transport.open_session(listen=endpoint) as session,
         Fleet(scene, LAYOUT, session, timed) as fleet,
