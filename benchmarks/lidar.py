@@ -1,4 +1,4 @@
-"""What a lidar ray costs: this project's scan against Bullet's `rayTestBatch` in the same hall with the same robots.
+"""What a lidar ray costs: `sim.lidar.scan` against Bullet's `rayTestBatch` among the same racks and robots.
 
 Both read the same random placements of the robots, and each works through them in a row, so that both are warm. Making
 Bullet's lists of rays and moving its bodies is not counted. The figures are medians over the placements.

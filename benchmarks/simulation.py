@@ -141,7 +141,7 @@ def measure(scene: str, robots: int, drive: DriveModel, repeats: int, decisions:
     for timed in ([], calls, [STEP]):
         with environment(scene, robots, drive, timed) as (env, clock):
             runs.append([play(env, clock, decisions) for _ in range(repeats + 1)][1:])
-            substeps = clock.calls * pybullet.getPhysicsEngineParameters(env._hall._world._client)["numSubSteps"]
+            substeps = clock.calls * pybullet.getPhysicsEngineParameters(env._warehouse._world._client)["numSubSteps"]
             ray = ray_time(env, runs[0][0].states, repeats)
     if any(not np.array_equal(episode.states, runs[0][0].states) for kind in runs for episode in kind):
         raise RuntimeError("the repetitions differ, so their times can't be compared")

@@ -1,8 +1,8 @@
 """The warehouse as a PettingZoo environment: every robot decides on a maneuver from its own observation.
 
 One `step` is one decision (0.4 s): the controller turns each maneuver and the robot's own sensors into (v, w) every
-0.1 s, Bullet moves the robots, and the sensors are read again. Orders never end; an episode is cut at the time limit,
-which is a truncation.
+0.1 s, Bullet moves the robots, and the sensors are read again. Orders never end; an episode is truncated at the time
+limit.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ Controller = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.float6
 
 
 class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
-    """A fleet of robots that picks and delivers without end.
+    """A fleet of robots with an endless stream of orders.
 
     Args:
         scene: a shipped scene's name, a map file, or the settings of a scene.
@@ -69,7 +69,7 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         self.state_space = _box(self.state_spec)
         self._observation_spaces = {agent: _box(self.observation_spec) for agent in self.possible_agents}
         self._action_spaces = {agent: Discrete(len(MANEUVERS)) for agent in self.possible_agents}
-        self._hall = Warehouse(self.scene, self.layout)
+        self._warehouse = Warehouse(self.scene, self.layout)
         self._controller = controller or self._built_in_controller()
         self._commands = np.zeros((n, 2))
         self._ticks, self._decisions = self.scene.ticks, self.scene.decisions
@@ -82,17 +82,17 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         return lambda maneuvers, observations, commands: control_all(maneuvers, observations, offsets, limits, commands)
 
     def observation_space(self, agent: str) -> Box:
-        """The bounds of the flat observation, as `observation_spec` describes it."""
+        """Return the bounds of the flat observation, as `observation_spec` describes it."""
         return self._observation_spaces[agent]
 
     def action_space(self, agent: str) -> Discrete:
-        """The maneuvers, in the order of `MANEUVERS`."""
+        """Return the maneuvers, in the order of `MANEUVERS`."""
         return self._action_spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, NDArray[np.float32]], dict[str, dict[str, Any]]]:
-        """Starts an episode: robots at rest on distinct random cells, each with its first order.
+        """Start an episode: robots at rest on distinct random cells, each with its first order.
 
         Args:
             seed: fixes the episode; without one, the next of a stream that the last given seed began.
@@ -103,7 +103,7 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
             InputError: there is no such first robot, or the seed is negative.
         """
         episode = int(self._seeds.integers(2**63)) if seed is None else seed
-        self._hall.reset(episode, (options or {}).get("first_robot", 0))
+        self._warehouse.reset(episode, (options or {}).get("first_robot", 0))
         if seed is not None:
             self._seeds = np.random.default_rng(seed)
         self._decision = 0
@@ -119,27 +119,27 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         dict[str, bool],
         dict[str, dict[str, Any]],
     ]:
-        """Every robot follows its maneuver for one decision period.
+        """Let every robot follow its maneuver for one decision period.
 
         Raises:
-            InputError: the episode is over, a robot has no action, or an action is no maneuver.
+            InputError: the episode has ended, a robot has no action, or an action is no maneuver.
         """
-        hall, sensors = self._hall, self._hall.sensors
+        warehouse, sensors = self._warehouse, self._warehouse.sensors
         sensors.maneuvers[:] = self._read(actions)
-        hall.begin_decision()
+        warehouse.begin_decision()
         for _ in range(self._ticks):
             self._controller(sensors.maneuvers, sensors.observations, self._commands)
-            hall.tick(self._commands)
-        reward = hall.end_decision()
+            warehouse.tick(self._commands)
+        reward = warehouse.end_decision()
         self._decision += 1
-        over = self._decision >= self._decisions
+        done = self._decision >= self._decisions
         agents = self.agents
-        self.agents = [] if over else agents
+        self.agents = [] if done else agents
         return (
             self._observe(),
             dict.fromkeys(agents, reward),
             dict.fromkeys(agents, False),
-            dict.fromkeys(agents, over),
+            dict.fromkeys(agents, done),
             self._infos(),
         )
 
@@ -155,22 +155,22 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         return chosen
 
     def _observe(self) -> dict[str, NDArray[np.float32]]:
-        return dict(zip(self.possible_agents, self._hall.sensors.observations.copy(), strict=True))
+        return dict(zip(self.possible_agents, self._warehouse.sensors.observations.copy(), strict=True))
 
     def _infos(self) -> dict[str, dict[str, Any]]:
-        return dict(zip(self.possible_agents, self._hall.infos(), strict=True))
+        return dict(zip(self.possible_agents, self._warehouse.infos(), strict=True))
 
     def state(self) -> NDArray[np.float32]:
-        """The global state [state_spec.size], for the learner alone."""
-        return self._hall.sensors.state(self._decision / self._decisions)
+        """Return the global state [state_spec.size], for the learner alone."""
+        return self._warehouse.sensors.state(self._decision / self._decisions)
 
     def render(self) -> NDArray[np.uint8] | None:
-        """A picture of the hall [height, width, 3], where `render_mode` is `rgb_array`."""
-        return None if self.render_mode is None else self._hall.render()
+        """Return a picture [height, width, 3], where `render_mode` is `rgb_array`."""
+        return None if self.render_mode is None else self._warehouse.render()
 
     def close(self) -> None:
-        """Ends the simulation; calling it again does nothing."""
-        self._hall.close()
+        """End the simulation; calling it again does nothing."""
+        self._warehouse.close()
 
 
 _ACTIONS = range(len(MANEUVERS))

@@ -70,12 +70,12 @@ class Layout:
 
     @property
     def rows(self) -> int:
-        """Number of cells along y, also the height of the hall [m]."""
+        """Number of cells along y, also the height of the floor [m]."""
         return int(self.blocked.shape[0])
 
     @property
     def columns(self) -> int:
-        """Number of cells along x, also the width of the hall [m]."""
+        """Number of cells along x, also the width of the floor [m]."""
         return int(self.blocked.shape[1])
 
     @cached_property

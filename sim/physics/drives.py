@@ -1,8 +1,7 @@
 """The two drive models: how a robot's commanded speed and turn rate become motion.
 
 `VelocityDrive` is fast, for training; `WheelDrive` has wheels, motors and a floor, to show what that leaves out. Both
-hold the acceleration limits, so they go, turn and brake alike on a free floor. `World`, which alone imports PyBullet,
-hands it to them.
+hold the acceleration limits, so they go, turn and brake alike on a free floor.
 """
 
 import math
@@ -76,7 +75,7 @@ class VelocityDrive:
         self.height = urdf.WALL_HEIGHT / 2
         self.velocities = np.zeros((scene.robots, 2))
         self._twists = np.zeros((2, scene.robots, 3))
-        self._told: list[list[float]] = []
+        self._set_velocities: list[list[float]] = []
         shape = bullet.createCollisionShape(
             bullet.GEOM_CAPSULE, radius=robot.radius, height=robot.height, physicsClientId=client
         )
@@ -105,9 +104,9 @@ class VelocityDrive:
         """Set each body's velocity, then let the physics run once."""
         client, move = self._client, self._bullet.resetBaseVelocity
         _plan(np.asarray(commands, np.float64), poses, self.velocities, self._limits, self._twists)
-        self._told, turns = self._twists.tolist()
+        self._set_velocities, turns = self._twists.tolist()
         # A loop over all bodies that runs in C: only the calls themselves take time.
-        deque(map(move, self.bodies, self._told, turns, repeat(client)), maxlen=0)
+        deque(map(move, self.bodies, self._set_velocities, turns, repeat(client)), maxlen=0)
         yield
 
     def read(self, poses: NDArray[np.float64]) -> None:
@@ -124,12 +123,12 @@ class VelocityDrive:
         """Correct the speed of robots that a contact slowed down or pushed along."""
         for index in near:
             x, y, _ = self._bullet.getBaseVelocity(self.bodies[index], self._client)[0]
-            told_x, told_y, _ = self._told[index]
-            if x == told_x and y == told_y:
+            set_x, set_y, _ = self._set_velocities[index]
+            if x == set_x and y == set_y:
                 continue
             cos, sin = math.cos(poses[index, 2]), math.sin(poses[index, 2])
-            told, happened = told_x * cos + told_y * sin, x * cos + y * sin
-            share = happened / told if told else -1.0
+            intended, happened = set_x * cos + set_y * sin, x * cos + y * sin
+            share = happened / intended if intended else -1.0
             self.velocities[index, 0] = self.velocities[index, 0] * share if 0.0 <= share <= 1.0 else happened
 
 
@@ -204,7 +203,7 @@ class WheelDrive:
         poses[:] = rows
 
     def report(self, poses: NDArray[np.float64], near: set[int]) -> None:
-        """Read how the bodies move; robots in contact ramp from what they really do, not from what they were told."""
+        """Read how the bodies move; robots in contact ramp from what they really do, not from their targets."""
         for index, (body, heading) in enumerate(zip(self.bodies, poses[:, 2].tolist(), strict=True)):
             (x, y, _), (_, _, turn) = self._bullet.getBaseVelocity(body, self._client)
             self.velocities[index] = x * math.cos(heading) + y * math.sin(heading), turn

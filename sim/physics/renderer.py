@@ -1,4 +1,4 @@
-"""What a render shows: a second physics client with looks and no physics, so that the one that simulates stays lean."""
+"""Pictures of the warehouse, by a physics client of their own: the one that simulates holds no visual shapes."""
 
 import math
 from types import ModuleType
@@ -10,8 +10,8 @@ from sim.physics import urdf
 from sim.scene import SceneConfig
 
 
-class Stage:
-    """The hall and its robots, seen from the south and from above."""
+class Renderer:
+    """Pictures of the warehouse and its robots, seen from above and a bit from the south."""
 
     def __init__(
         self, bullet: ModuleType, client: int, racks: NDArray[np.float64], size: tuple[float, float], scene: SceneConfig
@@ -21,14 +21,14 @@ class Stage:
         self._stations_drawn = False
         side, self._back = 0.85 * scene.robot.radius, 0.25 * scene.robot.radius
         crate, robots = urdf.block_urdf(side, side, 0.8 * side, urdf.CRATE), range(scene.robots)
-        urdf.load(bullet, client, urdf.hall_urdf(racks, size), useFixedBase=1)
+        urdf.load(bullet, client, urdf.building_urdf(racks, size), useFixedBase=1)
         self._robots = [urdf.load(bullet, client, urdf.robot_urdf(scene.robot, urdf.colour(index))) for index in robots]
         self._crates = [urdf.load(bullet, client, crate) for _ in robots]
         self._goals = [
             urdf.load(bullet, client, urdf.block_urdf(0.45, 0.45, 0.02, urdf.colour(index))) for index in robots
         ]
 
-    def picture(
+    def render(
         self,
         width: int,
         height: int,
@@ -38,7 +38,7 @@ class Stage:
         stations: NDArray[np.float64] | None,
         supersample: int,
     ) -> NDArray[np.uint8]:
-        """See `World.render`."""
+        """Return a picture [height, width, 3]; arguments as in `World.render`."""
         bullet, client = self._bullet, self._client
         if stations is not None and not self._stations_drawn:
             self._stations_drawn = True
@@ -83,5 +83,5 @@ class Stage:
         return np.reshape(np.asarray(pixels, np.uint8), (height, width, 4))[..., :3]
 
     def close(self) -> None:
-        """Give the client back."""
+        """Disconnect the physics client."""
         self._bullet.disconnect(self._client)

@@ -1,9 +1,9 @@
-"""URDF text of the hall, the robot and what is shown, so that shapes and looks are stated once.
+"""URDF text of the warehouse, the robot and what is shown, so that shapes and colours are stated once.
 
-The hall is one static body whatever the number of racks: Bullet then keeps one tree of boxes instead of one body a
-rack, which is faster, and the 16 shapes that `createCollisionShapeArray` takes are no limit. The robot has two driven
-wheels on an axle through its middle and two casters; the origin of its base is the middle of the axle and its centre of
-mass.
+Racks and walls are one static body whatever the number of racks: Bullet then keeps one tree of boxes instead of one
+body a rack, which is faster, and the 16 shapes that `createCollisionShapeArray` takes are no limit. The robot has two
+driven wheels on an axle through its middle and two casters; the origin of its base is the middle of the axle and its
+centre of mass.
 """
 
 import math
@@ -45,14 +45,14 @@ _ROBOTS: tuple[Colour, ...] = (
 
 
 def colour(index: int) -> Colour:
-    """Colour of a robot; they repeat after 8."""
+    """Return the colour of a robot; they repeat after 8."""
     return _ROBOTS[index % len(_ROBOTS)]
 
 
 def camera(size: tuple[float, float], aspect: float) -> tuple[list[float], list[float], float]:
-    """Eye, target [m] and vertical field of view [degrees] that show the whole hall from above, a bit from the south.
+    """Return eye, target [m] and vertical field of view [degrees] that show the whole floor, from above and the south.
 
-    For each corner q of the hall, from its middle: |q . right| <= (distance + q . ahead) tan(half angle); so for up.
+    For each corner q of the floor, from its middle: |q . right| <= (distance + q . ahead) tan(half angle); so for up.
     """
     width, depth = size
     field_of_view, elevation = 14.0, np.radians(74.0)
@@ -72,28 +72,28 @@ def camera(size: tuple[float, float], aspect: float) -> tuple[list[float], list[
 
 
 def wheel_radius(robot: RobotConfig) -> float:
-    """Radius of the driven wheels, which is the height of the axle above the floor [m]."""
+    """Return the radius of the driven wheels, which is the height of the axle above the floor [m]."""
     return min(0.27 * robot.radius, 0.4 * robot.height)
 
 
 def wheel_separation(robot: RobotConfig) -> float:
-    """Distance between the points where the driven wheels touch the floor [m]."""
+    """Return the distance between the points where the driven wheels touch the floor [m]."""
     return 1.3 * robot.radius
 
 
 def wheel_torque(robot: RobotConfig) -> float:
-    """Largest torque of a wheel motor [N m]: twice what the acceleration limits ask, yet too little to make it slip."""
+    """Return the largest torque of a wheel motor [N m]: twice what the acceleration limits need, too little to slip."""
     turning = robot.mass * robot.radius**2 / 2 * robot.max_turn_acceleration / wheel_separation(robot)
     push = robot.mass * robot.max_acceleration / 2 + turning
     return 2 * push * wheel_radius(robot)
 
 
-def hall_urdf(racks: NDArray[np.float64], size: tuple[float, float]) -> str:
-    """The racks, the floor and the four border walls as one link.
+def building_urdf(racks: NDArray[np.float64], size: tuple[float, float]) -> str:
+    """Return the racks, the floor and the four border walls as one link.
 
     Args:
         racks: [count, 4] rectangles x0, y0, x1, y1 [m].
-        size: width and height of the hall [m].
+        size: width and height of the floor [m].
     """
     width, depth = size
     wall = WALL_THICKNESS
@@ -121,11 +121,11 @@ def hall_urdf(racks: NDArray[np.float64], size: tuple[float, float]) -> str:
         inset = (x0 + 0.12, y0 + 0.12, x1 - 0.12, y1 - 0.12)
         parts.append(_box_between(inset, WALL_HEIGHT, WALL_HEIGHT + 0.06, "visual", _SHELF))
     inertial = '<inertial><mass value="0"/><inertia ixx="0" ixy="0" ixz="0" iyy="0" iyz="0" izz="0"/></inertial>'
-    return f'<robot name="hall"><link name="hall">{inertial}{"".join(parts)}</link></robot>'
+    return f'<robot name="building"><link name="building">{inertial}{"".join(parts)}</link></robot>'
 
 
 def robot_urdf(robot: RobotConfig, colour: Colour) -> str:
-    """The wheeled robot; its wheels are the joints 0 (left) and 1 (right), turning forward for positive speeds.
+    """Return the wheeled robot; its wheels are the joints 0 (left) and 1 (right), turning forward for positive speeds.
 
     A wheel touches the floor as a sphere: one point, so that the wheel separation is exact and turning doesn't scrub.
     """
@@ -161,7 +161,7 @@ def robot_urdf(robot: RobotConfig, colour: Colour) -> str:
 
 
 def block_urdf(length: float, width: float, height: float, colour: Colour) -> str:
-    """A box that is only looked at, its origin in the middle of its bottom: a crate, or a mark on the floor."""
+    """Return a box without collisions, its origin in the middle of its bottom: a crate, or a mark on the floor."""
     part = _inertial(1.0, length, height) + _part("visual", _box(length, width, height), (0, 0, height / 2), colour)
     return f'<robot name="block"><link name="block">{part}</link></robot>'
 

@@ -1,65 +1,45 @@
-"""The physics behind one small door: the only file that imports PyBullet, so that everything else is plain arrays.
+"""The physics of the warehouse: commands in, poses, velocities and contacts out, all plain arrays.
 
-Bullet is told as little as possible as seldom as possible: a call costs about 1 us, and a physics substep of a whole
-small fleet only 2 to 3 us.
+A call of PyBullet costs about 1 us, a physics substep of a whole small fleet only 2 to 3 us: hence as few calls as
+possible.
 """
 
 import math
-import os
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.physics import urdf
+from sim.physics.bullet import connect, pybullet
 from sim.physics.drives import Drive, VelocityDrive, WheelDrive
-from sim.physics.renderer import Stage
+from sim.physics.renderer import Renderer
 from sim.scene import SceneConfig
 
 TOUCH_DISTANCE = 0.001  # [m]
 
 
-def _import_quietly() -> ModuleType:
-    """PyBullet, without the line that it writes to stderr whenever it is imported."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    try:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        import pybullet as module
-
-        loaded: ModuleType = module
-        return loaded
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-
-
-pybullet = _import_quietly()
-
-
 class World:
-    """A hall with racks and robots, one control period at a time.
+    """A warehouse's racks and robots, one control period at a time.
 
     `poses` [robots, 3] are x, y [m] and heading in (-pi, pi]; `velocities` [robots, 2] the speed along the heading
-    [m/s] and the turn rate [rad/s] that odometry would say; `touching_robot` and `touching_rack` [robots] tell who
+    [m/s] and the turn rate [rad/s] that odometry would measure; `touching_robot` and `touching_rack` [robots] tell who
     touches another robot, a rack or a border wall at the end of the period; `touching` holds both. All are updated in
     place.
     """
 
     def __init__(self, racks: NDArray[np.float64], size: tuple[float, float], scene: SceneConfig) -> None:
-        """Build the hall and its robots.
+        """Build the floor, its racks and its robots.
 
         Args:
             racks: [count, 4] rectangles x0, y0, x1, y1 [m].
-            size: width and height of the hall [m]; four border walls stand outside it.
+            size: width and height of the floor [m]; four border walls stand outside it.
             scene: the fleet, its drive model and its control period.
         """
         self._racks, self._size, self._scene = racks, size, scene
-        self._client = client = _connect()
-        self._hall = urdf.load(pybullet, client, urdf.hall_urdf(racks, size), useMaximalCoordinates=1, useFixedBase=1)
+        self._client = client = connect()
+        self._building = urdf.load(
+            pybullet, client, urdf.building_urdf(racks, size), useMaximalCoordinates=1, useFixedBase=1
+        )
         pybullet.setPhysicsEngineParameter(
             # What Bullet solves together must not depend on which islands it happens to batch, nor stop early for that.
             deterministicOverlappingPairs=1,
@@ -75,8 +55,8 @@ class World:
         self.velocities = self._drive.velocities
         self.touching = np.zeros((2, scene.robots), np.bool_)
         self.touching_robot, self.touching_rack = self.touching
-        self._stage: Stage | None = None
-        # A state saved once, with all robots settled and out of each other's way, is where every episode begins.
+        self._renderer: Renderer | None = None
+        # Every episode begins from one saved state, with all robots settled and apart from each other.
         self._place([[3.0 * index, -50.0, 0.0] for index in range(scene.robots)])
         for _ in range(20):
             for _ in self._drive.push(np.zeros((scene.robots, 2)), self.poses):
@@ -84,7 +64,7 @@ class World:
         self._saved = pybullet.saveState(physicsClientId=client)
 
     def reset(self, poses: NDArray[np.float64]) -> None:
-        """Put the robots at rest at `poses` [robots, 3] (x, y [m], heading [rad]); the past leaves no trace."""
+        """Put the robots at rest at `poses` [robots, 3] (x, y [m], heading [rad]), whatever happened before."""
         # `restoreState` keeps contact points that the saved state doesn't know, and Bullet drops them only if they have
         # slid sideways. Their normals lie flat, so one step with each robot at its own height drops all of them.
         self._place([[0.0, 0.0, 0.0]] * len(self._bodies), lift=10.0)
@@ -111,7 +91,7 @@ class World:
         stations: NDArray[np.float64] | None = None,
         supersample: int = 2,
     ) -> NDArray[np.uint8]:
-        """A picture of the whole hall, [height, width, 3].
+        """Return a picture of the whole warehouse [height, width, 3].
 
         Args:
             width: of the picture [pixels].
@@ -121,15 +101,15 @@ class World:
             stations: [count, 2] middles of the station cells, the same at each call [m].
             supersample: rays along each side of a pixel; 1 is 4 times faster than 2, with jagged edges.
         """
-        if self._stage is None:
-            self._stage = Stage(pybullet, _connect(), self._racks, self._size, self._scene)
-        return self._stage.picture(width, height, self.poses, carrying, goals, stations, supersample)
+        if self._renderer is None:
+            self._renderer = Renderer(pybullet, connect(), self._racks, self._size, self._scene)
+        return self._renderer.render(width, height, self.poses, carrying, goals, stations, supersample)
 
     def close(self) -> None:
-        """Give the physics back; may be called twice."""
-        if self._stage is not None:
-            self._stage.close()
-            self._stage = None
+        """Disconnect from the physics; calling it again does nothing."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
         if self._client >= 0:
             pybullet.disconnect(self._client)
             self._client = -1
@@ -148,22 +128,15 @@ class World:
         self._drive.read(self.poses)
         self.touching.fill(False)
         near: set[int] = set()
-        hall, first = self._hall, self._bodies[0]
+        building, first = self._building, self._bodies[0]
         for contact in pybullet.getContactPoints(physicsClientId=self._client):
             a, b, touches = contact[1] - first, contact[2] - first, contact[8] <= TOUCH_DISTANCE
             if a >= 0 and b >= 0:
                 near.update((a, b))
                 if touches:
                     self.touching_robot[a] = self.touching_robot[b] = True
-            elif hall in (contact[1], contact[2]):  # the floor is no contact
+            elif building in (contact[1], contact[2]):  # the floor is no contact
                 near.add(max(a, b))
                 if touches:
                     self.touching_rack[max(a, b)] = True
         self._drive.report(self.poses, near)
-
-
-def _connect() -> int:
-    client = int(pybullet.connect(pybullet.DIRECT))
-    if client < 0:
-        raise RuntimeError("PyBullet gave no physics client: too many worlds are open in this process; close() some")
-    return client

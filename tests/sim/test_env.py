@@ -155,7 +155,7 @@ def test_two_robots_that_collide_both_count_one_contact(make: Make) -> None:
 
 
 @given(decisions=st.integers(1, 12))
-def test_an_episode_is_cut_at_the_time_limit_and_never_ends(decisions: int) -> None:
+def test_an_episode_is_truncated_at_the_time_limit_and_never_terminates(decisions: int) -> None:
     env = WarehouseEnv(SceneConfig(layout="crossing", robots=2, time_limit=0.4 * decisions))
     for _ in range(2):
         env.reset(seed=0)
@@ -190,7 +190,7 @@ def test_settings_and_maps_of_ones_own(make: Make, tmp_path: Path) -> None:
     assert env.observation_space("robot_0").shape == (16 + 8 + 9 + 8,)
 
 
-def test_pictures_show_the_hall_and_change_as_robots_move(make: Make) -> None:
+def test_pictures_show_the_floor_and_change_as_robots_move(make: Make) -> None:
     env = make("narrow", render_mode="rgb_array")
     env.reset(seed=0)
     first = env.render()

@@ -15,7 +15,7 @@ OPEN = np.zeros((8, 12), np.bool_)
 RACKS = grid(
     "............", ".##.##.##.#.", ".##.##.##.#.", "............", ".##.##.##.#.", ".##.##.##.#.", "............"
 )
-HALLS = [
+FLOORS = [
     grid("....", "....", "....", "...."),
     grid("....", ".##.", "....", "...."),
     grid("......", ".#.##.", "......", ".##.#.", "......"),
@@ -150,9 +150,9 @@ def wander(blocked: NDArray[np.bool_], robots: int, decisions: int, always_go: b
 def test_fleets_hardly_ever_touch_whatever_the_maneuvers(always_go: bool) -> None:
     contacts, hours = np.zeros(2, np.int64), 0.0
     for seed in range(4):
-        for hall in HALLS:
+        for floor in FLOORS:
             for robots in (2, 3, 4, 6):
-                contacts += wander(hall, robots, 450, always_go, seed)
+                contacts += wander(floor, robots, 450, always_go, seed)
                 hours += robots * 450 * 0.4 / 3600
     assert hours == pytest.approx(15.0)
     assert contacts.sum() < 0.3 * hours, contacts

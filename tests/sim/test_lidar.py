@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sim.lidar import scan
 from tests.sim.unicycle import grid
 
-HALL = grid("........", ".##..#..", "....##.#", "........")
+FLOOR = grid("........", ".##..#..", "....##.#", "........")
 RADIUS, REACH, RAYS = 0.3, 4.0, 24
 
 
@@ -22,7 +22,7 @@ def read(blocked: NDArray[np.bool_], poses: list[tuple[float, float, float]], ra
 def test_rays_go_counter_clockwise_from_straight_ahead() -> None:
     # From (3.5, 2.5), heading +y: 1.5 m to the border ahead, left the rack that ends at x = 3, behind 2.5 m to the
     # border, right the rack that begins at x = 5.
-    assert read(HALL, [(3.5, 2.5, math.pi / 2)])[0].tolist() == pytest.approx([1.5, 0.5, 2.5, 1.5])
+    assert read(FLOOR, [(3.5, 2.5, math.pi / 2)])[0].tolist() == pytest.approx([1.5, 0.5, 2.5, 1.5])
 
 
 def test_what_is_out_of_reach_reads_as_the_reach() -> None:
@@ -30,22 +30,22 @@ def test_what_is_out_of_reach_reads_as_the_reach() -> None:
 
 
 def test_robots_are_seen_at_their_rim_and_hide_what_is_behind() -> None:
-    first, second = read(HALL, [(1.5, 0.5, 0.0), (3.5, 0.5, 0.0)])
+    first, second = read(FLOOR, [(1.5, 0.5, 0.0), (3.5, 0.5, 0.0)])
     # 2 m apart, less the radius of the other; up is the rack that begins at y = 2 or the border at y = 4.
     assert first.tolist() == pytest.approx([1.7, 1.5, 1.5, 0.5])
     assert second.tolist() == pytest.approx([4.0, 3.5, 1.7, 0.5])
 
 
 def test_a_robot_inside_a_rack_or_outside_the_map_reads_zero() -> None:
-    assert read(HALL, [(1.5, 2.5, 0.0), (-0.5, 1.0, 0.0)]).tolist() == [[0.0] * 4] * 2
+    assert read(FLOOR, [(1.5, 2.5, 0.0), (-0.5, 1.0, 0.0)]).tolist() == [[0.0] * 4] * 2
 
 
 @pytest.fixture(scope="module")
 def bullet() -> Iterator[tuple[int, list[int]]]:
-    """The hall in Bullet, with eight robots in it: the client and the bodies of the robots."""
+    """The floor in Bullet, with eight robots in it: the client and the bodies of the robots."""
     client = pybullet.connect(pybullet.DIRECT)
-    boxes = [(column, row, column + 1, row + 1) for row, column in np.argwhere(HALL)]
-    rows, columns = HALL.shape
+    boxes = [(column, row, column + 1, row + 1) for row, column in np.argwhere(FLOOR)]
+    rows, columns = FLOOR.shape
     boxes += [(-1, -1, columns + 1, 0), (-1, rows, columns + 1, rows + 1)]
     boxes += [(-1, 0, 0, rows), (columns, 0, columns + 1, rows)]
     for x0, y0, x1, y1 in boxes:
@@ -76,14 +76,14 @@ def bullet_reads(client: int, bodies: list[int], poses: NDArray[np.float64]) -> 
 
 def test_it_agrees_with_bullet_on_ten_thousand_rays(bullet: tuple[int, list[int]]) -> None:
     rng = np.random.default_rng(0)
-    free = np.argwhere(~HALL)
+    free = np.argwhere(~FLOOR)
     errors = []
     for _ in range(53):  # 53 * 8 robots * 24 rays = 10,176
         cells = free[rng.permutation(len(free))[:8]]
         place = cells[:, ::-1] + rng.uniform(0.2, 0.8, (8, 2))
         poses = np.column_stack([place, rng.uniform(-math.pi, math.pi, 8)])
         out = np.zeros((8, RAYS), np.float32)
-        scan(HALL, poses, RADIUS, REACH, out)
+        scan(FLOOR, poses, RADIUS, REACH, out)
         errors.append(np.abs(out - bullet_reads(*bullet, poses)))
     assert np.size(errors) >= 10_000
     assert np.mean(np.array(errors) < 0.01) >= 0.999

@@ -71,8 +71,8 @@ def test_in_lock_step_an_episode_is_bit_equal_to_one_in_a_single_process(bundle:
     onnx = OnnxFleet(bundle, SCENE.robots)
     env = WarehouseEnv(replace(SCENE, drive=drive), layout=LAYOUT, controller=onnx.control)
     here: list[np.ndarray] = []
-    step = env._hall.tick
-    env._hall.tick = lambda commands: (step(commands), here.append(env._hall.poses.copy()))  # type: ignore[method-assign,assignment,func-returns-value]
+    step = env._warehouse.tick
+    env._warehouse.tick = lambda commands: (step(commands), here.append(env._warehouse.poses.copy()))  # type: ignore[method-assign,assignment,func-returns-value]
     assert run_episode(env, onnx, 3) == played
     env.close()
     np.testing.assert_array_equal(np.array(there), np.array(here))

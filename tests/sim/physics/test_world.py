@@ -159,14 +159,14 @@ def test_a_glancing_slide_keeps_its_speed_along_the_wall(build: Build) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
-def test_a_crowd_never_overlaps_tunnels_or_leaves_the_hall(seed: int) -> None:
+def test_a_crowd_never_overlaps_tunnels_or_leaves_the_floor(seed: int) -> None:
     world = World(RACKS, SIZE, SceneConfig(robots=10))
     check_crowd(world, seed, periods=40, slack=0.03)
     world.close()
 
 
 @pytest.mark.slow
-def test_a_crowd_on_wheels_never_overlaps_tips_or_leaves_the_hall() -> None:
+def test_a_crowd_on_wheels_never_overlaps_tips_or_leaves_the_floor() -> None:
     world = World(RACKS, SIZE, SceneConfig(robots=6, drive="wheels"))
     for seed in range(3):
         check_crowd(world, seed, periods=40, slack=0.03)
