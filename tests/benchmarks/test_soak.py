@@ -3,27 +3,12 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from benchmarks.faults import FaultConfig
 from benchmarks.soak import Soak, SoakConfig, SoakError
-from export.graphs.bundle_writer import write_bundle
-from sim.observation import MANEUVERS
 from sim.scene import SceneConfig
-from tests.export.conftest import MLP, make_agent, make_metadata
 
 SMALL = SceneConfig(robots=3)
-
-
-@pytest.fixture(scope="module")
-def always_go(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle that delivers without having learned anything."""
-    agent = make_agent(MLP, SMALL)
-    with torch.no_grad():
-        agent.head.weight.zero_()
-        agent.head.bias.zero_()
-        agent.head.bias[..., MANEUVERS.index("go")] = 1.0
-    return write_bundle(agent, make_metadata(MLP, SMALL), tmp_path_factory.mktemp("go") / "bundle", 3).path
 
 
 @pytest.mark.slow

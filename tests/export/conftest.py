@@ -35,6 +35,7 @@ def make_metadata(config: AgentConfig, scene: SceneConfig = SCENE) -> PolicyMeta
 
 MLP = AgentConfig("mlp", hidden=32)
 GRU = AgentConfig("gru", hidden=24, shared=False)
+THREE = SceneConfig(robots=3)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +48,17 @@ def mlp_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gru_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two robots with a memory and parameters of their own; tests must not change it."""
     return write_bundle(make_agent(GRU), make_metadata(GRU), tmp_path_factory.mktemp("gru") / "bundle", 2).path
+
+
+@pytest.fixture(scope="session")
+def always_go(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that delivers without having learned anything."""
+    agent = make_agent(MLP, THREE)
+    with torch.no_grad():
+        agent.head.weight.zero_()
+        agent.head.bias.zero_()
+        agent.head.bias[..., MANEUVERS.index("go")] = 1.0
+    return write_bundle(agent, make_metadata(MLP, THREE), tmp_path_factory.mktemp("go") / "bundle", 3).path
 
 
 @pytest.fixture(params=["mlp", "gru"])
