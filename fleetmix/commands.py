@@ -6,6 +6,7 @@ A command imports what it runs, so that help and mistakes come at once: torch al
 import functools
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,7 @@ Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
 Shortcuts = Annotated[TrainShortcuts, tyro.conf.arg(name="")]
 Evaluation = Annotated[EvalConfig, tyro.conf.arg(name="")]
 Hosting = Annotated[FleetConfig, tyro.conf.arg(name="")]
+_AFTER_A_CHANGE = "the base must be started again with its base.json, which is when old keys stop to count"
 
 
 def train(settings: Settings, short: Shortcuts, run: Path | None = None, resume: bool = False) -> None:
@@ -138,6 +140,45 @@ def fleet(config: Hosting) -> None:
     host_fleet(config, log)
 
 
+def keys(
+    out: Place,
+    robots: int | None = None,
+    host: tuple[str, ...] = ("127.0.0.1", "localhost"),
+    days: float = 365.0,
+    add: tuple[str, ...] = (),
+    revoke: tuple[str, ...] = (),
+) -> None:
+    """Make keys for a fleet: who holds one can do on the network what its robot may, and no more.
+
+    Args:
+        out: folder of the keys; one that exists is changed by --add and --revoke alone.
+        robots: how many, robot_0 and so on, of a new fleet.
+        host: names or addresses of a new fleet's base, as robots reach it; the first is where they connect to.
+        days: how long the new keys count.
+        add: robots to issue keys to.
+        revoke: robots, operator or base whose keys shall no longer count; each gets a new one.
+    """
+    require(0 < days <= 3650, "days", days, "above 0, up to 3650")
+    change = bool(add or revoke)
+    if change == (robots is not None):
+        raise InputError(
+            "keys need a fleet; valid is --robots N for new ones, or --add and --revoke for a folder of keys"
+        )
+    from export.keys.folder import change_keys, make_keys
+
+    lasts = timedelta(days=days)
+    if robots is None:
+        change_keys(out, add, revoke, lasts)
+        log(f"new keys: {', '.join(f'{out / name}.json' for name in (*add, *revoke))}; {_AFTER_A_CHANGE}")
+        if "base" in revoke:
+            log("the base's old key counts with robots until it expires; if it was stolen, make a new folder of keys")
+        return
+    require(1 <= robots <= 1000, "robots", robots, "1 to 1000")
+    make_keys(out, [f"robot_{i}" for i in range(robots)], host, lasts)
+    log(f"keys: {out}/base.json, operator.json, robot_<i>.json; ca.key, which makes more, belongs on no robot")
+    log(f"next: fleetmix fleet --zenoh {out / 'base.json'}")
+
+
 def sign(bundle: Place, key: Path) -> None:
     """Sign a bundle's manifest with an Ed25519 key, so that robots can tell that it comes from you.
 
@@ -188,7 +229,7 @@ def demo(settings: Settings, short: Shortcuts, run: Path = Path("runs/demo"), ep
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command for command in (train, evaluate, export, verify, drive, fleet, sign, scenes, demo)
+    command.__name__: command for command in (train, evaluate, export, verify, drive, fleet, keys, sign, scenes, demo)
 }
 
 

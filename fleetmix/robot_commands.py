@@ -44,8 +44,8 @@ def _parser(command: str) -> argparse.ArgumentParser:
     else:
         add("name", nargs="?", default="all", metavar="ID", help="which robot; all by default")
         add("--release", action="store_true", help="end the stops that hold")
-    add("--connect", default="tcp/127.0.0.1:7447", metavar="ENDPOINT", help="of the base (default: %(default)s)")
-    add("--zenoh", type=Path, metavar="FILE", help="Zenoh configuration file: TLS, user name, ...")
+    add("--connect", metavar="ENDPOINT", help="of the base (default: that of --zenoh, else tcp/127.0.0.1:7447)")
+    add("--zenoh", type=Path, metavar="FILE", help="Zenoh configuration file, such as the one of fleetmix keys")
     return parser
 
 
@@ -60,6 +60,9 @@ def run(arguments: Sequence[str]) -> None:
         import zenoh  # noqa: F401  # tells early what is missing
     except ImportError as error:
         raise InputError(f"{error}; valid is an installation with the extra: pip install 'fleetmix[robot]'") from error
+    from export.protocol.transport import choose_endpoint
+
+    options["connect"] = choose_endpoint("connect", options["connect"], options["zenoh"])
     if arguments[0] == "stop":
         stop(**options)
         return
@@ -87,6 +90,10 @@ def stop(name: str, release: bool, connect: str, zenoh: Path | None) -> None:
             said = ask(transport.stop_key(name), None)
             for number in sorted({int(stop, 16) for reply in said for stop in reply["stops"]}):
                 said = ask(transport.release_key(name), stop_message(name, number, release=True))
+                if not said:
+                    raise InputError(
+                        f"nobody at {connect} confirmed the release; valid is a key that may: the operator's"
+                    )
         else:
             said = ask(transport.stop_key(name), stop_message(name, draw_number()))
     if not said:

@@ -6,18 +6,20 @@ from pathlib import Path
 from sim.errors import InputError
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Replaces the content of a file in one step.
 
     Args:
         path: the file; its folder must exist.
         data: all of its new content.
+        mode: who may read and write it, from the first byte on; less what the process's umask takes away.
 
     Raises:
         InputError: it can't be written, for example because the disk is full; the old content is then still there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.touch(mode, exist_ok=False)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.bundle.manifest import open_bundle
-from export.protocol import transport
 from sim.errors import require
 from sim.layout import Layout
 from sim.scene import DriveModel, SceneConfig, open_scene
@@ -23,10 +22,10 @@ class FleetConfig:
     """Take scene, map and robot from a bundle in place of --scene: needed where its robot has other figures."""
     drive: DriveModel = "wheels"
     """Drive model: velocity, or wheels with motors, casters and friction."""
-    listen: str = transport.DEFAULT_ENDPOINT
-    """Endpoint that robots connect to; tcp/0.0.0.0:7447 is reachable from other machines."""
+    listen: str | None = None
+    """Endpoint that robots connect to, such as tcp/0.0.0.0:7447; default: that of --zenoh, else tcp/127.0.0.1:7447."""
     zenoh: Path | None = None
-    """Zenoh configuration file: TLS, user name, ..."""
+    """Zenoh configuration file, such as the base's of fleetmix keys."""
     seed: int = 0
     """Of the starts and the orders."""
     minutes: float | None = None

@@ -20,12 +20,15 @@ def host_fleet(config: FleetConfig, say: Callable[[str], None]) -> None:
         InputError: the settings are not valid, or the endpoint is taken.
     """
     scene, layout = config.resolve()
+    endpoint = transport.choose_endpoint("listen", config.listen, config.zenoh)
     with (
         Interrupt() as interrupt,
-        transport.open_session(listen=config.listen, settings=config.zenoh) as session,
+        transport.open_session(listen=endpoint, settings=config.zenoh) as session,
         Fleet(scene, layout, session, timed=not config.lock_step) as fleet,
     ):
-        say(f"{layout.name}: {scene.robots} robots, drive {scene.drive}; robots connect to {config.listen}")
+        say(f"{layout.name}: {scene.robots} robots, drive {scene.drive}; robots connect to {endpoint}")
+        if danger := transport.danger("listen", endpoint, config.zenoh):
+            say(danger)
         fleet.begin(config.seed)
         meter = EpisodeMeter(scene)
         decisions, next_report = 0, time.monotonic() + _REPORT

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import zenoh
 
@@ -14,6 +15,7 @@ from sim.errors import InputError
 
 Receive = Callable[[bytes], object]
 DEFAULT_ENDPOINT = "tcp/127.0.0.1:7447"
+_ENCRYPTED = ("tls/", "quic/")
 _RETRY = {"period_init_ms": 100, "period_max_ms": 1000, "period_increase_factor": 2}
 
 _LARGEST = 65_536
@@ -103,6 +105,25 @@ def open_session(listen: str | None = None, connect: str | None = None, settings
         where = " and ".join(str(x) for x in (listen, connect, settings) if x is not None)
         valid = "a port that is free" if "in use" in str(error) else f"such as {DEFAULT_ENDPOINT}"
         raise InputError(f"endpoint {where}: {_short(error)}; valid is {valid}") from error
+
+
+def choose_endpoint(side: Literal["listen", "connect"], given: str | None, settings: Path | None) -> str:
+    """Return the endpoint that was given, else the first of the configuration file, else the default."""
+    if given is not None:
+        return given
+    found = json.loads(_read_config(settings).get_json(f"{side}/endpoints"))
+    return str(found[0]) if settings is not None and isinstance(found, list) and found else DEFAULT_ENDPOINT
+
+
+def danger(side: Literal["listen", "connect"], endpoint: str, settings: Path | None) -> str:
+    """Return what to warn of at an endpoint: no keys, or a base that lets each key do everything; or nothing (``)."""
+    config = _read_config(settings)
+    if not endpoint.startswith(_ENCRYPTED) or config.get_json("transport/link/tls/enable_mtls") != "true":
+        who = f"whoever reaches {endpoint}" if side == "listen" else f"whoever reaches or poses as {endpoint}"
+        return f"no keys: {who} can drive, stop, release and read all robots; fleetmix keys makes some"
+    if side == "listen" and config.get_json("access_control/enabled") != "true":
+        return "no access control: each key can drive, stop, release and read all robots; fleetmix keys writes it"
+    return ""
 
 
 def _read_config(settings: Path | None) -> zenoh.Config:

@@ -77,5 +77,7 @@ def run_robot(settings: RobotSettings) -> None:
             f"{about.algorithm}, {about.training_steps:,} training steps, seed {about.seed}; "
             f"schema {wire.schema:016x}, map {map_hash(model.layout.text()):016x}; to {settings.connect}"
         )
+        if danger := transport.danger("connect", settings.connect, settings.zenoh):
+            log.say(danger)
         gc.freeze()  # what was loaded stays; collections need not look at it
         loop.run()
