@@ -152,7 +152,7 @@ class Soak:
 
     def _sum_up(self, fleet: Fleet, contacts: ContactMeter, passed: float) -> None:
         report = self.report
-        report.seconds, report.deliveries = passed, int(fleet.warehouse.deliveries.sum())
+        report.seconds, report.deliveries = passed, int(fleet.warehouse.events["deliveries"].sum())
         report.reasons = sum((base.reasons for base in fleet.bases), Counter())
         report.dropped = sum((base.dropped for base in fleet.bases), Counter())
         report.contacts, report.hardest = contacts.count, contacts.worst

@@ -18,6 +18,7 @@ from sim.controller import control_all, controller_offsets, pack_limits
 from sim.errors import InputError
 from sim.layout import Layout
 from sim.observation import MANEUVERS, VectorSpec, observation_spec, state_spec
+from sim.orders import OrderType, PickAndDeliver
 from sim.scene import DriveModel, SceneConfig, open_scene, robot_names
 from sim.warehouse import Warehouse
 
@@ -35,6 +36,7 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         layout: the map, where the settings should not load it by its name.
         render_mode: `rgb_array` or None.
         controller: replaces the built-in controller, for example by the exported one.
+        orders: the order type.
 
     Raises:
         InputError: no such scene, a map or a setting that is not valid, or more robots than free cells.
@@ -56,6 +58,7 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         layout: Layout | None = None,
         render_mode: str | None = None,
         controller: Controller | None = None,
+        orders: OrderType = PickAndDeliver,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise InputError(f"render_mode is {render_mode!r}; valid is None or 'rgb_array'")
@@ -69,7 +72,7 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         self.state_space = _box(self.state_spec)
         self._observation_spaces = {agent: _box(self.observation_spec) for agent in self.possible_agents}
         self._action_spaces = {agent: Discrete(len(MANEUVERS)) for agent in self.possible_agents}
-        self._warehouse = Warehouse(self.scene, self.layout)
+        self._warehouse = Warehouse(self.scene, self.layout, orders)
         self._controller = controller or self._built_in_controller()
         self._commands = np.zeros((n, 2))
         self._ticks, self._decisions = self.scene.ticks, self.scene.decisions

@@ -1,7 +1,7 @@
-"""The running warehouse, one control period at a time: the hall with its robots, their orders and their sensors.
+"""The running warehouse, one control period at a time: physics, orders and sensors of all robots.
 
-Who commands the robots is not its business: `sim.env` lets them act in step inside one process, `export.fleet` lets
-processes of their own command them. Both count alike: a contact is counted once a decision, when it begins.
+It does not know who commands the robots: `sim.env` does so from one process, `export.fleet` from a process for each.
+Both count alike: a contact is counted once a decision, when it begins.
 """
 
 from typing import Any
@@ -11,39 +11,40 @@ from numpy.typing import NDArray
 
 from sim.errors import InputError
 from sim.layout import Layout
-from sim.orders import Orders, team_reward
+from sim.orders import OrderType, PickAndDeliver
 from sim.physics.world import World
 from sim.scene import SceneConfig
 from sim.sensing import DISTANCE, PROGRESS, Sensors
 
 
 class Warehouse:
-    """A hall whose robots pick and deliver without end.
+    """Robots with an endless stream of orders.
 
     `sensors` holds what every robot senses, in arrays that are updated in place; `poses` [robots, 3] and `velocities`
-    [robots, 2] are those of `World`; `deliveries`, `picks` [robots] count since the reset.
+    [robots, 2] are those of `World`; `events` counts each event of the orders since the reset [robots].
 
     Args:
         scene: the fleet, with everything decided (`sim.scene.open_scene`).
         layout: its map.
+        orders: the order type.
     """
 
-    def __init__(self, scene: SceneConfig, layout: Layout) -> None:
+    def __init__(self, scene: SceneConfig, layout: Layout, orders: OrderType = PickAndDeliver) -> None:
         self.scene, self.layout = scene, layout
         n = scene.robots
         self._world = World(layout.racks(), (layout.columns, layout.rows), scene)
-        self._orders = Orders(layout, n)
+        self._orders = orders(layout, scene)
         self.poses, self.velocities = self._world.poses, self._world.velocities
         self.carrying = self._orders.carrying
-        self.deliveries, self.picks = self._orders.deliveries, self._orders.picks
+        self.events = {event: np.zeros(n, np.int64) for event in self._orders.events}
         self.sensors = Sensors(layout, scene, self.poses, self.velocities, self.carrying)
         self._contacts = np.zeros((2, n), np.int64)
         # A robot, a rack: at some time of this decision, and of the one before.
         self._touched, self._touched_before = np.zeros((2, n), np.bool_), np.zeros((2, n), np.bool_)
-        self._done = [0, 0]  # picks and deliveries of this decision
+        self._new_events = dict.fromkeys(self.events, 0)  # of the whole fleet in this decision
 
     def reset(self, seed: int, first_robot: int = 0) -> None:
-        """Starts an episode: robots at rest on distinct random cells, each with its first order.
+        """Start an episode: robots at rest on distinct random cells, each with its first order.
 
         Args:
             seed: decides everything, from 0 up.
@@ -68,42 +69,42 @@ class Warehouse:
             self.sensors.send(i, int(self._orders.goal[i]))
         self._touched[:] = False
         self._contacts[:] = 0
+        for count in self.events.values():
+            count[:] = 0
         self._sense()
 
     def begin_decision(self) -> None:
-        """What follows is counted as a new decision."""
+        """Begin a decision: count progress, contacts and events anew."""
         self.sensors.tally[:, PROGRESS] = 0.0
         self._touched_before[:] = self._touched
         self._touched[:] = False
-        self._done = [0, 0]
+        self._new_events = dict.fromkeys(self.events, 0)
 
     def tick(self, commands: NDArray[np.float64]) -> None:
-        """A control period passes under `commands` [robots, 2] (m/s, rad/s); orders that are done are followed up."""
+        """Let a control period pass under `commands` [robots, 2] (m/s, rad/s); give new goals to robots at theirs."""
         self._world.advance(commands)
         self._touched |= self._world.touching
         self._sense()
 
     def end_decision(self) -> float:
-        """Counts the contacts that began; returns the team's reward for the decision."""
+        """Count the contacts that began; return the team's reward for the decision."""
         begun = self._touched > self._touched_before
         if begun.any():
             self._contacts += begun
-        picks, deliveries = self._done
-        return team_reward(
-            self.scene.reward,
-            deliveries,
-            picks,
+        return self._orders.reward(
+            self._new_events,
             self.sensors.tally[:, PROGRESS],
             begun[0] | begun[1],
             self._touched[0] | self._touched[1],
         )
 
     def _sense(self) -> None:
-        """Reads all sensors and hands out new orders."""
+        """Read all sensors and hand out new orders."""
         orders, sensors = self._orders, self.sensors
         while (robot := sensors.update()) >= 0:
-            self._done[int(orders.carrying[robot])] += 1
-            orders.complete(robot)
+            event = orders.complete(robot)
+            self.events[event][robot] += 1
+            self._new_events[event] += 1
             sensors.send(robot, int(orders.goal[robot]))
 
     @property
@@ -112,28 +113,19 @@ class Warehouse:
         return self._world.touching_robot
 
     def infos(self) -> list[dict[str, Any]]:
-        """Each robot's counts since the reset: deliveries, picks, contacts with robots and racks, distance [m]."""
-        columns = (self.deliveries, self.picks, *self._contacts, self.sensors.tally[:, DISTANCE])
-        return [
-            {
-                "deliveries": deliveries,
-                "picks": picks,
-                "robot_contacts": robot_contacts,
-                "rack_contacts": rack_contacts,
-                "distance": distance,
-            }
-            for deliveries, picks, robot_contacts, rack_contacts, distance in zip(
-                *(column.tolist() for column in columns), strict=True
-            )
-        ]
+        """Return each robot's counts since the reset: events, contacts with robots and racks, distance [m]."""
+        names = (*self.events, "robot_contacts", "rack_contacts", "distance")
+        columns = (*self.events.values(), *self._contacts, self.sensors.tally[:, DISTANCE])
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def render(self) -> NDArray[np.uint8]:
-        """A picture of the hall [height, width, 3]."""
+        """Return a picture [height, width, 3]."""
         layout, stations = self.layout, np.array([self.layout.middle(cell) for cell in self.layout.stations])
         scale = max(1, 720 // max(layout.columns, layout.rows))
         width, height = layout.columns * scale, layout.rows * scale
         return self._world.render(width, height, self.carrying, self.sensors.goals, stations)
 
     def close(self) -> None:
-        """Ends the simulation; calling it again does nothing."""
+        """End the simulation; calling it again does nothing."""
         self._world.close()
