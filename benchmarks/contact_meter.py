@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 
 class ContactMeter:
-    """Follows the fleet from control period to control period.
+    """The contacts of a fleet, followed from control period to control period.
 
     Args:
         control_period: [s].
@@ -21,12 +21,12 @@ class ContactMeter:
         """Robots whose contact began; both of a pair count."""
 
     def before(self, poses: NDArray[np.float64], velocities: NDArray[np.float64]) -> None:
-        """A control period begins at `poses` [robots, 3] with `velocities` [robots, 2]."""
+        """Note that a control period begins at `poses` [robots, 3] with `velocities` [robots, 2]."""
         self._poses = poses[:, :2].copy()
         self._motion = velocities[:, :1] * np.stack([np.cos(poses[:, 2]), np.sin(poses[:, 2])], 1)
 
     def after(self, poses: NDArray[np.float64], touching: NDArray[np.bool_]) -> None:
-        """It ended at `poses` [robots, 3]; `touching` [robots] tells who touches a robot."""
+        """Note that it ended at `poses` [robots, 3]; `touching` [robots] tells who touches a robot."""
         before = self._touching if len(self._touching) == len(touching) else np.zeros_like(touching)
         for i in np.flatnonzero(touching & ~before).tolist():
             self.count += 1

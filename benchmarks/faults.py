@@ -38,7 +38,7 @@ class FaultConfig:
 
 
 class MessageFaults:
-    """Loses, doubles and delays messages, as long as its context lasts.
+    """A source of lost, doubled and delayed messages, as long as its context lasts.
 
     Args:
         config: how many.
@@ -112,7 +112,7 @@ class _FaultySession:
 
 
 class Disturbances:
-    """Kills and pauses processes and stops robots now and then, and later sets right what it did.
+    """Killed and paused processes and emergency stops, now and then, each set right some time later.
 
     Args:
         config: how often.

@@ -46,7 +46,7 @@ Target = Callable[[bytes], str]
 
 
 def mutate(data: bytes, rng: np.random.Generator) -> bytes:
-    """The input with one to four changes."""
+    """Return the input with one to four changes."""
     out = bytearray(data)
     for _ in range(rng.integers(1, 5)):
         kind, at = rng.integers(6), int(rng.integers(len(out) + 1))
@@ -62,7 +62,7 @@ def mutate(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def reseal(data: bytes) -> bytes:
-    """The message with the checksum that fits what it says now."""
+    """Return the message with the checksum that fits what it says now."""
     return data[:4] + struct.pack("<I", zlib.crc32(data[8:])) + data[8:]
 
 
@@ -90,7 +90,7 @@ class Messages:
         self._count = 0
 
     def __call__(self, data: bytes) -> str:
-        """One input, with a fitting checksum every other time; returns what became of it."""
+        """Try one input, with a fitting checksum every other time; return what became of it."""
         kind, sealed = self._count % 3, self._count % 6 >= 3
         self._count += 1
         if sealed and len(data) > 8:
@@ -107,7 +107,7 @@ class Messages:
             return "refused"
         try:
             require_valid(received.sensors, SCENE.robot, LAYOUT)
-            self._gate.drive(received.sensors, Decision(0.1, 0.0, (1.0, 1.0), 1), received.fresh_until)
+            self._gate.send(received.sensors, Decision(0.1, 0.0, (1.0, 1.0), 1), received.fresh_until)
         except RefusedError:
             return "stopped"
         command = self._wire.read_command(self._sent.pop(), self._me)
@@ -131,7 +131,7 @@ class Messages:
 
 
 def refusing(read: Callable[[bytes], object]) -> Target:
-    """A reader whose only answers are a result and InputError."""
+    """Return a reader whose only answers are a result and InputError."""
 
     def target(data: bytes) -> str:
         try:
@@ -144,7 +144,7 @@ def refusing(read: Callable[[bytes], object]) -> Target:
 
 
 def targets(folder: Path) -> dict[str, tuple[Target, list[bytes]]]:
-    """What is fuzzed, and the valid inputs that are broken."""
+    """Return what is fuzzed, and the valid inputs that are broken."""
     torch.manual_seed(0)
     config = AgentConfig("gru", hidden=16)
     agent = AgentNetwork(2, torch.from_numpy(observation_spec(SCENE.robot).scale), len(MANEUVERS), config)
@@ -164,7 +164,7 @@ def targets(folder: Path) -> dict[str, tuple[Target, list[bytes]]]:
 
 
 def main() -> None:
-    """Prints what became of the inputs; exit code 1 if one moved a robot. Anything else than a refusal ends it."""
+    """Print what became of the inputs; exit code 1 if one moved a robot. Anything else than a refusal ends it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=1_000_000, help="of each target")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,7 +1,7 @@
 """How long a robot takes to decide: OnnxPolicy against bare onnxruntime and against torch.
 
 Hot is one call after the other; paced is ten calls a second as on a robot, where the caches have gone cold in between.
-Bare `session.run` is the floor: what OnnxPolicy adds to it is checking what it is given, and keeping the memory.
+Bare `session.run` is the floor: what OnnxPolicy adds to it is checking what it is given, and keeping the hidden state.
 
     python -m benchmarks.inference [--seconds 20] [--calls 5000]
 """
@@ -34,7 +34,7 @@ Call = Callable[[int], object]
 
 
 def measure(calls: dict[str, Call], count: int, period: float) -> dict[str, np.ndarray]:
-    """Times of each call [count], microseconds; the kinds take turns, so that all meet the same machine."""
+    """Return the times of each call [count], microseconds; the kinds take turns, so that all meet the same machine."""
     times = {name: np.empty(count) for name in calls}
     block = 1 if period else 100
     for start in range(0, count, block):
@@ -49,7 +49,7 @@ def measure(calls: dict[str, Call], count: int, period: float) -> dict[str, np.n
 
 
 def policy_calls(bundle: Bundle, network: AgentNetwork, observations: np.ndarray) -> dict[str, Call]:
-    """The three ways to decide; the bare session and torch feed their memory back too."""
+    """Return three ways to decide; the bare session and torch feed their hidden state back too."""
     policy = OnnxPolicy.from_bundle(bundle, "robot_0")
     session = open_model(bundle, "robot_0.onnx", "policy").session
     feeds = {"action_mask": np.ones((1, len(MANEUVERS)), np.bool_)}
@@ -57,7 +57,7 @@ def policy_calls(bundle: Bundle, network: AgentNetwork, observations: np.ndarray
         feeds["hidden_in"] = np.zeros((1, policy.hidden_size), np.float32)
     batches = [row[None] for row in observations]
     tensors = [torch.from_numpy(row)[None, None, None] for row in observations]
-    memory = [network.initial_hidden(1)]
+    hidden = [network.initial_hidden(1)]
 
     def bare(i: int) -> None:
         feeds["observation"] = batches[i]
@@ -67,14 +67,14 @@ def policy_calls(bundle: Bundle, network: AgentNetwork, observations: np.ndarray
 
     def eager(i: int) -> int:
         with torch.inference_mode():
-            q, memory[0] = network(tensors[i], memory[0])
+            q, hidden[0] = network(tensors[i], hidden[0])
             return int(q.argmax())
 
     return {"session.run": bare, "OnnxPolicy.act": lambda i: policy.act(observations[i]), "torch eager": eager}
 
 
 def controller_calls(bundle: Bundle, observations: np.ndarray) -> dict[str, Call]:
-    """Two ways to compute a command."""
+    """Return two ways to compute a command."""
     controller = OnnxController.from_bundle(bundle)
     session = open_model(bundle, CONTROLLER, "controller").session
     fields = controller.spec.unpack(observations)
@@ -87,7 +87,7 @@ def controller_calls(bundle: Bundle, observations: np.ndarray) -> dict[str, Call
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=5000, help="hot calls of each kind")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the paced measurement of each kind [s]")

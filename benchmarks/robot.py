@@ -38,7 +38,7 @@ STANDING = 0.02
 
 
 def untrained_bundle(folder: Path) -> Path:
-    """A bundle of the default network; what it has learned changes no time."""
+    """Write a bundle of the default network; what it has learned changes no time."""
     torch.manual_seed(0)
     scene, config = SceneConfig(layout=SCENE, robots=16), AgentConfig()
     agent = AgentNetwork(16, torch.from_numpy(observation_spec(scene.robot).scale), len(MANEUVERS), config)
@@ -48,7 +48,7 @@ def untrained_bundle(folder: Path) -> Path:
 
 @contextmanager
 def running(bundle: Path, robots: int, drive: DriveModel) -> Iterator[tuple[Fleet, RobotProcesses, list[float]]]:
-    """A fleet in real time, its processes, and how long each took from its start to its connection [s]."""
+    """Yield a fleet in real time, its processes, and how long each took from its start to its connection [s]."""
     endpoint, layout = free_endpoint(), load_layout(SCENE)
     scene = SceneConfig(layout=SCENE, robots=robots, drive=drive)
     with (
@@ -87,7 +87,7 @@ class Cost:
 
 
 def measure(bundle: Path, robots: int, seconds: float) -> Cost:
-    """Lets a fleet drive for some time."""
+    """Return what a fleet that drives for some time costs."""
     with running(bundle, robots, "velocity") as (fleet, processes, starts):
         watched = [psutil.Process(process.pid) for process in processes.running.values()]
         for _ in range(10):
@@ -109,7 +109,7 @@ def measure(bundle: Path, robots: int, seconds: float) -> Cost:
 
 
 def kill_times(bundle: Path, kills: int) -> list[tuple[float, int, float]]:
-    """For each kill: the speed [m/s], the control periods until it brakes, and the time to standstill [s]."""
+    """Return for each kill the speed [m/s], the control periods until it brakes, and the time to standstill [s]."""
     with running(bundle, 1, "wheels") as (fleet, processes, _):
         (base,), speeds = fleet.bases, fleet.warehouse.velocities[:, 0]
         times: list[tuple[float, int, float]] = []
@@ -131,7 +131,7 @@ def kill_times(bundle: Path, kills: int) -> list[tuple[float, int, float]]:
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, help="from fleetmix export; by default an untrained network's")
     parser.add_argument("--seconds", type=float, default=30, help="of each measurement")

@@ -19,7 +19,7 @@ import psutil
 
 from benchmarks.contact_meter import ContactMeter
 from benchmarks.faults import Disturbances, FaultConfig, MessageFaults
-from export.fleet.onnx_policy import OnnxFleet
+from export.fleet.onnx_policy import OnnxFleetPolicy
 from export.fleet.processes import RobotProcesses, free_endpoint
 from export.fleet.server import Fleet
 from export.protocol import transport
@@ -100,7 +100,7 @@ class Soak:
             SoakError: what must hold did not.
         """
         config = self._config
-        trained, _ = OnnxFleet(config.bundle, 1).trained_in()
+        trained, _ = OnnxFleetPolicy(config.bundle, 1).trained_in()
         opened, layout = open_scene(config.scene, config.robots)
         scene = replace(trained, layout=opened.layout, robots=opened.robots, drive="velocity")
         endpoint, names = free_endpoint(), robot_names(config.robots)

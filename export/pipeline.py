@@ -24,7 +24,7 @@ BUNDLE = "bundle"
 
 
 def export_run(run: Run, out: Path | None = None) -> Bundle:
-    """Writes the bundle of a run's best checkpoint.
+    """Write the bundle of a run's best checkpoint.
 
     Args:
         run: the training run.
@@ -38,7 +38,7 @@ def export_run(run: Run, out: Path | None = None) -> Bundle:
 
 
 def verify_run(run: Run, bundle: Path, episodes: int = 2) -> VerifyReport:
-    """Holds a bundle against the run that it was exported from.
+    """Hold a bundle against the run that it was exported from.
 
     Raises:
         VerifyError: a file does something else than the trained network, or is of another checkpoint.
@@ -48,7 +48,7 @@ def verify_run(run: Run, bundle: Path, episodes: int = 2) -> VerifyReport:
 
 
 def verify_path(path: Path, episodes: int = 2) -> VerifyReport:
-    """Verifies a run's bundle, or a bundle by itself; one that lies in its run folder is held against the run.
+    """Verify a run's bundle, or a bundle by itself; one that lies in its run folder is held against the run.
 
     Raises:
         VerifyError: as `verify_run`.
@@ -66,7 +66,7 @@ def verify_path(path: Path, episodes: int = 2) -> VerifyReport:
 
 
 def bundle_of(path: Path) -> Path:
-    """The bundle to drive with: the path itself, or that of a run, exported anew where it isn't of the best checkpoint.
+    """Return the bundle to run: the path itself, or that of a run, exported anew where it isn't of the best checkpoint.
 
     Raises:
         InputError: the path is neither a bundle nor a run folder, or the bundle can't be read or written.
@@ -91,7 +91,7 @@ def _load_run_of(path: Path) -> Run:
 
 
 def _origin(run: Run) -> Origin:
-    """A run's best checkpoint, and what its files should say."""
+    """Return a run's best checkpoint, and what its files should say."""
     agent, info = load_agent(run)
     training = Training(info.algo, info.steps, info.seed, _evaluation(run, info))
     source = run.source
@@ -103,7 +103,7 @@ def _origin(run: Run) -> Origin:
 
 
 def _evaluation(run: Run, info: CheckpointInfo) -> Any:
-    """The rows of the last `evaluate`, or else the figures of the checkpoint's own validation."""
+    """Return the rows of the last `evaluate`, or else the results of the checkpoint's own validation."""
     path = run.path / EVALUATION
     if not path.is_file():
         return info.validation or None
@@ -114,7 +114,7 @@ def _evaluation(run: Run, info: CheckpointInfo) -> Any:
 
 
 def _bounds(source: EnvSource) -> tuple[Sequence[float], Sequence[float]]:
-    """Smallest and largest values of what any agent of an environment observes, padded with zeros as `TeamEnv` does."""
+    """Return the least and greatest values of what any agent observes, padded with zeros as `TeamEnv` does."""
     env = TeamEnv(source)
     bounds = np.zeros((2, len(env.team.agents), env.team.features))
     for i, agent in enumerate(env.team.agents):

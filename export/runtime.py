@@ -46,7 +46,7 @@ class Model(NamedTuple):
 
 
 class OnnxPolicy:
-    """One robot's policy. It remembers from decision to decision: call `reset` when an episode or mission starts.
+    """One robot's policy, with a hidden state: call `reset` when an episode or mission starts.
 
     Args:
         path: the robot's ONNX file; a manifest.json beside it must list it with the same hash.
@@ -66,9 +66,9 @@ class OnnxPolicy:
         outputs = {o.name: o.shape for o in self._session.get_outputs()}
         self._recurrent = "hidden_in" in inputs
         self.hidden_size: int = inputs.get("hidden_in", [None, 0])[-1]
-        memory = {"hidden_in": self.hidden_size} if self._recurrent else {}
+        before = {"hidden_in": self.hidden_size} if self._recurrent else {}
         _require_ports(
-            inputs, {"observation": self.spec.size, "action_mask": len(self.actions), **memory}, self._source
+            inputs, {"observation": self.spec.size, "action_mask": len(self.actions), **before}, self._source
         )
         after = {"hidden_out": self.hidden_size} if self._recurrent else {}
         _require_ports(outputs, {"maneuver": None, "q_values": len(self.actions), **after}, self._source)
@@ -95,11 +95,11 @@ class OnnxPolicy:
         return cls(model.path, model=model)
 
     def reset(self) -> None:
-        """Forgets what was seen before."""
+        """Forget what was seen before."""
         self._feeds = {"hidden_in": self._start} if self._recurrent else {}
 
     def act(self, observation: Observation, action_mask: NDArray[np.bool_] | None = None) -> Action:
-        """The greedy maneuver for what this robot observes.
+        """Return the greedy maneuver for what this robot observes.
 
         Args:
             observation: float32 [size] in the order of `spec`, or a mapping with every field of it; SI units.
@@ -107,7 +107,7 @@ class OnnxPolicy:
 
         Raises:
             InputError: the observation or the mask doesn't fit the schema, names the field and element; or the file's
-                network gives a value that is not finite. The memory stays as it was.
+                network gives a value that is not finite. The hidden state stays as it was.
         """
         feeds = self._feeds
         feeds["observation"] = self._check.validate(observation).reshape(1, -1)
@@ -167,7 +167,7 @@ class OnnxController:
         return cls(model.path, model=model)
 
     def command(self, maneuver: int, observation: Observation) -> tuple[float, float]:
-        """The command for the next control period: forward speed v [m/s] and turn rate w [rad/s].
+        """Return the command for the next control period: forward speed v [m/s] and turn rate w [rad/s].
 
         Args:
             maneuver: 0 to len(actions) - 1.
@@ -229,7 +229,7 @@ def load_model(data: bytes, path: Path, role: Role) -> Model:
 def _run(
     session: ort.InferenceSession, outputs: list[str], feeds: Mapping[str, NDArray[Any]], source: str
 ) -> list[NDArray[Any]]:
-    """What the graph computes; InputError if it fails in the middle."""
+    """Return what the graph computes; raise InputError if it fails in the middle."""
     try:
         result: list[NDArray[Any]] = session.run(outputs, feeds)
     except Exception as error:  # onnxruntime's errors share no base class of its own
@@ -238,7 +238,7 @@ def _run(
 
 
 def _require_ports(found: Mapping[str, list[Any]], expected: Mapping[str, int | None], source: str) -> None:
-    """The inputs or outputs of a graph must be `expected`: name and last dimension, none for a number an item."""
+    """Require the inputs or outputs of a graph to be `expected`: name and last dimension, none for a number an item."""
     sizes = {name: shape[-1] if len(shape) > 1 else None for name, shape in found.items()}
     if sizes != dict(expected):
         raise InputError(

@@ -110,21 +110,21 @@ def drive(path: Place, options: Evaluation, processes: bool = False, real_time: 
         processes: start a process for every robot, which gets its own sensors over the network and nothing else.
         real_time: with processes, let the clock set the pace, in place of waiting for every answer.
     """
-    from export.fleet.evaluate import drive_processes
-    from export.fleet.onnx_policy import OnnxFleet
+    from export.fleet.evaluate import evaluate_processes
+    from export.fleet.onnx_policy import OnnxFleetPolicy
     from export.pipeline import bundle_of
     from policies.evaluate import choose_scene, evaluate_fleet
     from policies.results import make_row
 
     require(processes or not real_time, "real-time", real_time, "false without --processes")
     bundle = bundle_of(path)
-    fleet = OnnxFleet(bundle, 1)
+    fleet = OnnxFleetPolicy(bundle, 1)
     scene, layout = choose_scene(*fleet.trained_in(), options.scene, options.robots, options.drive)
     if not processes:
         _show(evaluate_fleet([fleet], scene, layout, options.episodes, options.seed, fleet.control), options.json)
         return
     seeds = range(options.seed, options.seed + options.episodes)
-    played = drive_processes(bundle, scene, layout, options.scene, seeds, not real_time)
+    played = evaluate_processes(bundle, scene, layout, options.scene, seeds, not real_time)
     always_go, bound = evaluate_fleet([], scene, layout, options.episodes, options.seed)
     _show([always_go, make_row(f"{fleet.name}, processes", scene, played, bound.throughput), bound], options.json)
 

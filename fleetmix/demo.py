@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from export.fleet.onnx_policy import OnnxFleet
+from export.fleet.onnx_policy import OnnxFleetPolicy
 from export.pipeline import export_run, verify_run
 from fleetmix.pictures import film, plot_learning_curve
 from policies.evaluate import FleetPolicy, GreedyPolicy, evaluate_fleet
@@ -53,7 +53,7 @@ def demo(config: TrainConfig, folder: Path, episodes: int, log: Callable[[str], 
     log(str(verify_run(run, bundle)))
 
     log("5/5 drive: every robot with its own ONNX files")
-    fleet = OnnxFleet(bundle, scene.robots, f"{name}, ONNX")
+    fleet = OnnxFleetPolicy(bundle, scene.robots, f"{name}, ONNX")
     driven = evaluate_fleet([fleet], scene, layout, episodes, controller=fleet.control)
     rows.insert(2, driven[1])
     write_atomically(folder / "table.json", as_json(rows).encode())

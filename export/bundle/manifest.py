@@ -92,7 +92,7 @@ class Bundle:
     """The same as it stands in the file."""
 
     def __str__(self) -> str:
-        """The bundle as errors name it."""
+        """Return how errors name the bundle."""
         return f"bundle {str(self.path)!r}"
 
     def read(self, name: str) -> bytes:
@@ -120,7 +120,7 @@ class Bundle:
 
 
 def open_bundle(folder: Path, trust: Path | None = None) -> Bundle:
-    """Open a bundle.
+    """Return the bundle in a folder.
 
     Args:
         folder: where it is.

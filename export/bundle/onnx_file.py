@@ -46,7 +46,7 @@ class _Found:
 
 
 def check_onnx_bytes(data: bytes, source: str) -> None:
-    """Refuses what is no self-contained ONNX model of a size and age that a robot is meant to run.
+    """Refuse what is no self-contained ONNX model of a size and age that a robot is meant to run.
 
     Args:
         data: the bytes of the file.
@@ -66,7 +66,7 @@ def check_onnx_bytes(data: bytes, source: str) -> None:
 
 
 def _walk(view: memoryview, message: str, found: _Found, depth: int) -> None:
-    """Visits the fields of a message and of all below it."""
+    """Visit the fields of a message and of all below it."""
     if depth > _DEEPEST:
         raise _MalformedError(f"nested deeper than {_DEEPEST}")
     if message == "node":

@@ -35,14 +35,14 @@ class RobotBase:
         self.name, self.address, self.latch = name, address(name), StopLatch(name)
         self._wire, self._timed, self._now = wire, timed, now
         self._ordering = Ordering(timed=False)
-        self._process, self._heard = 0, -(2**62)
+        self._process, self._last_arrival = 0, -(2**62)
         self._expected: Header | None = None
         self._answer: Command | None = None
         self._missed = MISSED
         self.dropped: Counter[str] = Counter()
         """Commands that did not count, by reason."""
         self.reasons: Counter[str] = Counter()
-        """Control periods in which the process asked for a stop, by its reason, said nothing (`silent`), or said it too
+        """Control periods in which the process asked for a stop, by its reason, sent nothing (`silent`), or sent it too
         long ago (`stale`)."""
         self.latencies: deque[int] = deque(maxlen=_LATENCIES)
         """From the sensors' sending to the command's arrival [ns], of the last commands that counted."""
@@ -62,15 +62,15 @@ class RobotBase:
         return self._missed < MISSED
 
     def arrived(self) -> None:
-        """The process has connected: its first answer is worth waiting for."""
+        """Wait for answers from now on: the process has connected."""
         self._missed = 0
 
     def expect(self, header: Header) -> None:
-        """From now on, only a command that answers these sensors counts."""
+        """Let only a command that answers these sensors count from now on."""
         self._expected, self._answer = header, None
 
     def receive(self, data: bytes) -> None:
-        """Stores a command if it counts; called by the transport, under the fleet's lock."""
+        """Store a command if it counts; called by the transport, under the fleet's lock."""
         arrival = self._now()
         try:
             command = self._wire.read_command(data, self.address)
@@ -79,14 +79,14 @@ class RobotBase:
             return
         self.latch.merge(command.stop, releases=False)
         header = command.header
-        if header.session != self._process and arrival - self._heard < STALE_AFTER * 1e9:
+        if header.session != self._process and arrival - self._last_arrival < STALE_AFTER * 1e9:
             self.dropped["second_process"] += 1
             return
         wrong, _ = self._ordering.judge(header, arrival)
         if wrong:
             self.dropped[wrong] += 1
             return
-        self._process, self._heard, self._missed = header.session, arrival, 0
+        self._process, self._last_arrival, self._missed = header.session, arrival, 0
         if command.answers != self._expected:
             self.dropped["late"] += 1
             return
@@ -95,7 +95,7 @@ class RobotBase:
         self.latencies.append(arrival - command.answers.stamp)
 
     def command(self, speed: float, turn_rate: float) -> tuple[float, float]:
-        """What the wheels do in this control period: v [m/s], w [rad/s].
+        """Return what the wheels do in this control period: v [m/s], w [rad/s].
 
         Args:
             speed: what it is now [m/s].
@@ -115,5 +115,5 @@ class RobotBase:
         return 0.0, (turn_rate if abs(speed) > _STANDING else 0.0)
 
     def _age(self, answer: Command) -> int:
-        """Of the sensors that it answers [ns]; nothing in lock-step."""
+        """Return the age of the sensors that a command answers [ns]; 0 in lock-step."""
         return self._now() - answer.answers.stamp if self._timed else 0

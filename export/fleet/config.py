@@ -19,7 +19,7 @@ class FleetConfig:
     robots: int | None = None
     """How many; by default as many as the map asks for."""
     bundle: Path | None = None
-    """Take scene, map and robot from a bundle in place of --scene: needed where its robot has other figures."""
+    """Take scene, map and robot from a bundle in place of --scene: needed where its robot is another one."""
     drive: DriveModel = "wheels"
     """Drive model: velocity, or wheels with motors, casters and friction."""
     listen: str | None = None

@@ -15,10 +15,10 @@ _CONNECT_TIMEOUT = 30.0
 """How long processes may take to start and connect [s]."""
 
 
-def drive_processes(
+def evaluate_processes(
     bundle: Path, scene: SceneConfig, layout: Layout, other_map: str | None, seeds: Iterable[int], lock_step: bool
 ) -> list[Episode]:
-    """Episodes in which every robot's commands come from its own process.
+    """Play episodes in which every robot's commands come from its own process.
 
     Args:
         bundle: the bundle that each process opens.

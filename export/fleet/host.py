@@ -13,8 +13,8 @@ _REPORT = 10.0
 """Time between two lines about how it goes [s]."""
 
 
-def host_fleet(config: FleetConfig, say: Callable[[str], None]) -> None:
-    """Hosts the warehouse until Ctrl-C, SIGTERM, or the time is over; says every few seconds how it goes.
+def host_fleet(config: FleetConfig, log: Callable[[str], None]) -> None:
+    """Host the warehouse until Ctrl-C, SIGTERM, or the time is over; log every few seconds how it goes.
 
     Raises:
         InputError: the settings are not valid, or the endpoint is taken.
@@ -26,9 +26,9 @@ def host_fleet(config: FleetConfig, say: Callable[[str], None]) -> None:
         transport.open_session(listen=endpoint, settings=config.zenoh) as session,
         Fleet(scene, layout, session, timed=not config.lock_step) as fleet,
     ):
-        say(f"{layout.name}: {scene.robots} robots, drive {scene.drive}; robots connect to {endpoint}")
+        log(f"{layout.name}: {scene.robots} robots, drive {scene.drive}; robots connect to {endpoint}")
         if danger := transport.danger("listen", endpoint, config.zenoh):
-            say(danger)
+            log(danger)
         fleet.begin(config.seed)
         meter = EpisodeMeter(scene)
         decisions, next_report = 0, time.monotonic() + _REPORT
@@ -39,12 +39,12 @@ def host_fleet(config: FleetConfig, say: Callable[[str], None]) -> None:
             decisions += 1
             if time.monotonic() >= next_report:
                 next_report += _REPORT
-                say(status(fleet, meter, decisions))
-        say(status(fleet, meter, decisions))
+                log(status(fleet, meter, decisions))
+        log(status(fleet, meter, decisions))
 
 
 def status(fleet: Fleet, meter: EpisodeMeter, decisions: int) -> str:
-    """How it goes, in a line."""
+    """Return the state of the fleet in a line."""
     episode = meter.episode()
     connected = sum(base.present for base in fleet.bases)
     stopped = [base.name for base in fleet.bases if base.latch.stopped]

@@ -1,4 +1,4 @@
-"""The fleet in the simulator, every robot with its own ONNX files, so that what drives is what robots will run."""
+"""The robots of a fleet in the simulator, each with its own ONNX files: what is simulated is what robots will run."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from sim.layout import Layout
 from sim.scene import SceneConfig
 
 
-class OnnxFleet:
-    """Robots that share nothing: each is handed its own row of the observations and has its own policy and memory.
+class OnnxFleetPolicy:
+    """Robots that share nothing: each gets its own row of the observations and has its own policy and hidden state.
 
     `reset` and `act` make it a `policies.evaluate.FleetPolicy`, and `control` a `sim.env.Controller`.
 
@@ -41,7 +41,7 @@ class OnnxFleet:
         return self._policies[0].metadata
 
     def trained_in(self) -> tuple[SceneConfig, Layout]:
-        """The scene and the map that it was trained in.
+        """Return the scene and the map that it was trained in.
 
         Raises:
             InputError: it was trained in another environment than the warehouse.
@@ -49,7 +49,7 @@ class OnnxFleet:
         return self.metadata.trained_in(self._bundle)
 
     def reset(self, robots: int) -> None:
-        """Brings up that many robots, and lets each forget what it has seen.
+        """Bring up that many robots, and let each forget what it has seen.
 
         Raises:
             InputError: as for the constructor.
@@ -69,7 +69,7 @@ class OnnxFleet:
             policy.reset()
 
     def act(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Every robot's maneuver.
+        """Return every robot's maneuver.
 
         Args:
             observations: [robots, features], row i of robot i.
@@ -88,7 +88,7 @@ class OnnxFleet:
     def control(
         self, maneuvers: NDArray[np.int64], observations: NDArray[np.float32], commands: NDArray[np.float64]
     ) -> None:
-        """Writes every robot's command, computed by its own controller.onnx.
+        """Write every robot's command, computed by its own controller.onnx.
 
         Args:
             maneuvers: [robots].

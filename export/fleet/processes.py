@@ -13,7 +13,7 @@ from sim.errors import InputError
 
 
 def free_endpoint() -> str:
-    """An endpoint of this machine at a port that nobody uses now."""
+    """Return an endpoint of this machine at a port that nobody uses now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"tcp/127.0.0.1:{server.getsockname()[1]}"
 
@@ -52,37 +52,37 @@ class RobotProcesses:
         self.close()
 
     def start(self, name: str) -> None:
-        """Starts a robot's process, or starts it again; it connects by itself."""
+        """Start a robot's process, or start it again; it connects by itself."""
         with self._log(name).open("ab") as log:
             self.running[name] = subprocess.Popen(
                 [*self._command, "--id", name], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def kill(self, name: str) -> None:
-        """Ends a robot's process at once, as a crash would."""
+        """End a robot's process at once, as a crash would."""
         self.running[name].kill()
         self.running[name].wait()
 
     def require_running(self) -> None:
-        """Tells why a process has ended.
+        """Raise if a process has ended.
 
         Raises:
             InputError: one has; with the last line that it wrote.
         """
         for name, process in self.running.items():
             if process.poll() is not None:
-                lines = self.said(name).splitlines() or ["it said nothing"]
+                lines = self.output(name).splitlines() or ["it wrote nothing"]
                 raise InputError(f"the process of {name} ended with {process.returncode}: {lines[-1]}")
 
-    def said(self, name: str) -> str:
-        """What a robot's process has written."""
+    def output(self, name: str) -> str:
+        """Return what a robot's process has written."""
         return self._log(name).read_text(encoding="utf-8", errors="replace")
 
     def _log(self, name: str) -> Path:
         return Path(self._folder.name) / f"{name}.log"
 
     def close(self) -> None:
-        """Ends all processes."""
+        """End all processes."""
         for process in self.running.values():
             process.terminate()
             process.send_signal(signal.SIGCONT)  # a paused process ends only when it goes on

@@ -69,7 +69,7 @@ class Fleet:
         return transport.subscribe(self._session, transport.command_key(base.name), receive)
 
     def wait_for_robots(self, timeout: float, poll: Callable[[], None] = lambda: None) -> None:
-        """Returns when the process of every robot has connected.
+        """Return when the process of every robot has connected.
 
         Args:
             timeout: how long to wait [s].
@@ -88,32 +88,32 @@ class Fleet:
             base.arrived()
 
     def connected(self) -> set[str]:
-        """Names of the robots whose processes are connected."""
+        """Return the names of the robots whose processes are connected."""
         replies = self._session.liveliness().get(transport.alive_key("*"), timeout=1.0)
         keys = {str(reply.ok.key_expr) for reply in replies if reply.ok is not None}
         return {base.name for base in self.bases if transport.alive_key(base.name) in keys}
 
     def begin(self, seed: int) -> None:
-        """Starts an episode; for the robots it is a new session."""
+        """Start an episode; for the robots it is a new session."""
         self.warehouse.reset(seed)
         self._episode, self.periods = secrets.randbits(64), 0
         self._next = time.monotonic()
 
     def decide(self) -> None:
-        """One decision period passes."""
+        """Let one decision period pass."""
         self.warehouse.begin_decision()
         for _ in range(self.scene.ticks):
             self.tick()
         self.warehouse.end_decision()
 
     def tick(self) -> None:
-        """One control period passes: sensors go out, answers come in, wheels turn."""
+        """Let one control period pass: sensors go out, answers come in, wheels turn."""
         self._send_sensors()
         self._wait()
         self._move()
 
     def run_episode(self, seed: int, poll: Callable[[], None] = lambda: None) -> Episode:
-        """One episode of the scene's length; `poll` is called before each decision and may raise."""
+        """Return an episode of the scene's length; `poll` is called before each decision and may raise."""
         self.begin(seed)
         meter = EpisodeMeter(self.scene)
         for _ in range(self.scene.decisions):
@@ -135,10 +135,10 @@ class Fleet:
                 warehouse.velocities[i].tolist(),
                 sensed.goals[i].tolist(),
             )
-            heard = broadcasts[heard_by(i, warehouse.poses, self.scene.robot.radio_range, self._wire.slots)]
+            received = broadcasts[in_radio_range(i, warehouse.poses, self.scene.robot.radio_range, self._wire.slots)]
             sensors = Sensors(
                 header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(warehouse.carrying[i]),
-                base.latch.state, sensed.lidar[i], heard,
+                base.latch.state, sensed.lidar[i], received,
             )  # fmt: skip
             with self._changed:
                 base.expect(header)
@@ -146,7 +146,7 @@ class Fleet:
         self.periods += 1
 
     def _wait(self) -> None:
-        """Until every living process has answered, or for so long as one waits for it."""
+        """Wait until every living process has answered or the time for it is over, then take the commands."""
         period = self.scene.control_period
         timeout = self._next + _ANSWER_SHARE * period - time.monotonic() if self._timed else _LOCK_STEP_TIMEOUT
         with self._changed:
@@ -173,7 +173,7 @@ class Fleet:
         self.close()
 
     def close(self) -> None:
-        """Ends the simulation, the session is the caller's; calling it again does nothing."""
+        """End the simulation, the session is the caller's; calling it again does nothing."""
         while self._subscribers:
             self._subscribers.pop().undeclare()
         for stops in self._stops:
@@ -181,8 +181,8 @@ class Fleet:
         self.warehouse.close()
 
 
-def heard_by(me: int, poses: NDArray[np.float64], radio_range: float, most: int) -> list[int]:
-    """The robots whose broadcasts robot `me` hears, at most so many, the nearest; in the order of their numbers."""
+def in_radio_range(me: int, poses: NDArray[np.float64], radio_range: float, most: int) -> list[int]:
+    """Return the robots whose broadcasts robot `me` receives: the nearest, in the order of their numbers."""
     x, y = poses[me, 0], poses[me, 1]
     dx, dy = poses[:, 0] - x, poses[:, 1] - y
     square = dx * dx + dy * dy

@@ -22,7 +22,7 @@ from sim.scene import RobotConfig, robot_names
 
 
 def write_bundle(agent: AgentNetwork, metadata: PolicyMetadata, out: Path, robots: int) -> Bundle:
-    """Writes one ONNX file a robot, the controller of a warehouse, and the manifest.
+    """Write one ONNX file a robot, the controller of a warehouse, and the manifest.
 
     Args:
         agent: the trained network of the whole fleet.
@@ -58,7 +58,7 @@ def write_bundle(agent: AgentNetwork, metadata: PolicyMetadata, out: Path, robot
 
 
 def controller_model(metadata: PolicyMetadata) -> onnx.ModelProto:
-    """The controller that goes with a warehouse policy, governor included."""
+    """Return the controller that goes with a warehouse policy, governor included."""
     assert metadata.scene is not None
     scene = metadata.scene
     model = onnx.load_model_from_string(_controller_graph(scene.robot, scene.control_period))
@@ -67,7 +67,7 @@ def controller_model(metadata: PolicyMetadata) -> onnx.ModelProto:
 
 @cache
 def _controller_graph(robot: RobotConfig, control_period: float) -> bytes:
-    """The controller without metadata, kept because it takes seconds and depends on the robot alone."""
+    """Return the controller without metadata, kept because it takes seconds and depends on the robot alone."""
     with quiet_export():
         graph: bytes = build_controller(robot, control_period, robot.neighbours).SerializeToString()
     return graph
@@ -89,7 +89,7 @@ def _require_replaceable(out: Path) -> None:
 
 
 def _place(out: Path, files: Mapping[str, bytes]) -> None:
-    """Builds the folder beside its place and moves it there."""
+    """Build the folder beside its place and move it there."""
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:

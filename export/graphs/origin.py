@@ -15,7 +15,7 @@ LIBRARIES = ("fleetmix", "numpy", "onnx", "onnxscript", "torch")
 
 
 def library_versions() -> dict[str, str]:
-    """Python's version and those of the libraries that make a file."""
+    """Return Python's version and those of the libraries that make a file."""
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -36,11 +36,11 @@ class Training:
     seed: int
     """Seed of the training run."""
     evaluation: Any = None
-    """Figures of the last evaluation, plain JSON values."""
+    """Results of the last evaluation, plain JSON values."""
 
 
 def warehouse_metadata(scene: SceneConfig, layout: str, agent: AgentConfig, training: Training) -> PolicyMetadata:
-    """What a warehouse policy says about itself; `layout` is the text of the map."""
+    """Return what a warehouse policy says about itself; `layout` is the text of the map."""
     return PolicyMetadata(
         role="policy",
         observation=observation_spec(scene.robot),
@@ -56,7 +56,7 @@ def warehouse_metadata(scene: SceneConfig, layout: str, agent: AgentConfig, trai
 def generic_metadata(
     low: Sequence[float], high: Sequence[float], n_actions: int, agent: AgentConfig, training: Training
 ) -> PolicyMetadata:
-    """What a policy for another environment says about itself: one field, numbered actions, no controller.
+    """Return what a policy for another environment says about itself: one field, numbered actions, no controller.
 
     Args:
         low: smallest values of the flattened observation [size]; minus infinity where there is no bound.

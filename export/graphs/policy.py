@@ -1,4 +1,4 @@
-"""From a trained agent network to the graph that a robot runs: scaling, masks, memory and greedy choice inside it."""
+"""From a trained agent network to the graph that a robot runs: scaling, mask, hidden state, greedy choice."""
 
 import logging
 import warnings
@@ -36,31 +36,31 @@ class RobotNetwork(nn.Module):
             )
         self.register_buffer("observation_scale", agent.observation_scale)
         self.encoder = nn.Sequential(*(_plain(layer) for layer in agent.encoder))
-        self.memory = None if agent.memory is None else _plain(agent.memory)
+        self.gru = None if agent.memory is None else _plain(agent.memory)
         self.head = _plain(agent.head)
 
     def forward(self, observation: Tensor, action_mask: Tensor, hidden_in: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Decide.
+        """Return the decision of one step.
 
         Args:
             observation: [batch, features], float32, SI units.
             action_mask: [batch, actions], bool, true where an action is allowed.
-            hidden_in: [batch, hidden], for a network with memory.
+            hidden_in: [batch, hidden], for a recurrent network.
 
         Returns:
             maneuver [batch], the first of the best allowed ones; q_values [batch, actions]; and hidden_out
-            [batch, hidden] where there is a memory.
+            [batch, hidden] where the network is recurrent.
         """
         x = self.encoder(observation / self.observation_scale)
-        if self.memory is not None and hidden_in is not None:
-            x = self.memory(x[None], hidden_in[None])[1][0]
+        if self.gru is not None and hidden_in is not None:
+            x = self.gru(x[None], hidden_in[None])[1][0]
         q = self.head(x)
         maneuver = torch.where(action_mask, q, -torch.inf).argmax(-1)
-        return (maneuver, q) if self.memory is None else (maneuver, q, x)
+        return (maneuver, q) if self.gru is None else (maneuver, q, x)
 
 
 def _plain(layer: nn.Module) -> nn.Module:
-    """Torch's own layer with the one set of parameters of an agent's layer."""
+    """Return torch's own layer with the one set of parameters of an agent's layer."""
     if isinstance(layer, AgentLinear):
         outputs, inputs = layer.weight.shape[1:]
         plain: nn.Module = nn.Linear(inputs, outputs)
@@ -77,11 +77,11 @@ def _plain(layer: nn.Module) -> nn.Module:
 
 
 def policy_model(agent: AgentNetwork, metadata: PolicyMetadata) -> onnx.ModelProto:
-    """One robot's network as a self-contained ONNX model with a dynamic batch.
+    """Return one robot's network as a self-contained ONNX model with a dynamic batch.
 
-    Inputs are observation float32 [batch, size], action_mask bool [batch, actions] and, with a memory, hidden_in
-    float32 [batch, hidden]; outputs maneuver int64 [batch], q_values float32 [batch, actions] and hidden_out like
-    hidden_in.
+    Inputs are observation float32 [batch, size], action_mask bool [batch, actions] and, where it is recurrent,
+    hidden_in float32 [batch, hidden]; outputs maneuver int64 [batch], q_values float32 [batch, actions] and
+    hidden_out like hidden_in.
 
     Args:
         agent: a network with one set of parameters.
@@ -99,8 +99,16 @@ def policy_model(agent: AgentNetwork, metadata: PolicyMetadata) -> onnx.ModelPro
     network = RobotNetwork(agent.cpu()).eval()
     names = ["observation", "action_mask", "hidden_in"][: 3 if agent.hidden_size else 2]
     results = ["maneuver", "q_values", "hidden_out"][: len(names)]
+    model = _export(network, agent, names, results)
+    _name(model.graph, {*network.state_dict(), *names, *results})
+    return finish_model(ir.to_proto(model), metadata)
+
+
+def _export(network: RobotNetwork, agent: AgentNetwork, names: list[str], results: list[str]) -> ir.Model:
+    """Return the graph of a network with these names of inputs and outputs, as few nodes as possible."""
     # A batch of 2, because torch would take a batch of 1 for a constant.
-    example = (torch.zeros(2, sizes[0]), torch.ones(2, sizes[1], dtype=torch.bool), torch.zeros(2, agent.hidden_size))
+    mask = torch.ones(2, agent.n_actions, dtype=torch.bool)
+    example = (torch.zeros(2, len(agent.observation_scale)), mask, torch.zeros(2, agent.hidden_size))
     batch = torch.export.Dim("batch")
     with quiet_export():
         program = torch.onnx.export(
@@ -116,14 +124,12 @@ def policy_model(agent: AgentNetwork, metadata: PolicyMetadata) -> onnx.ModelPro
         )
     assert program is not None  # it is with dynamo
     optimizer.optimize_ir(program.model, input_size_limit=_FOLD_ALL, output_size_limit=_FOLD_ALL)
-    graph = program.model.graph
-    _drop_whole_slices(graph)
-    _name(graph, {*network.state_dict(), *names, *results})
-    return finish_model(ir.to_proto(program.model), metadata)
+    _drop_whole_slices(program.model.graph)
+    return program.model
 
 
 def finish_model(model: onnx.ModelProto, metadata: PolicyMetadata) -> onnx.ModelProto:
-    """The model with the metadata in it, checked, and without traces of the machine that made it.
+    """Return the model with the metadata in it, checked, and without traces of the machine that made it.
 
     Raises:
         onnx.checker.ValidationError: the model breaks the standard, which is an error in this program.
@@ -137,7 +143,7 @@ def finish_model(model: onnx.ModelProto, metadata: PolicyMetadata) -> onnx.Model
 
 
 def _drop_whole_slices(graph: ir.Graph) -> None:
-    """Removes the operator by which the exporter cuts the one layer of the memory out of the one layer that it has."""
+    """Remove the operator by which the exporter cuts the one layer of the GRU out of the one layer that it has."""
     for node in [node for node in graph if node.op_type == "Slice"]:
         source, *arguments = node.inputs
         values = [None if tensor is None else tensor.numpy().tolist() for tensor in map(_constant, arguments)]
@@ -151,7 +157,7 @@ def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:
 
 
 def _name(graph: ir.Graph, fixed: Collection[str]) -> None:
-    """Names every operator by its kind, and every value but those in `fixed` by the operator and its place there."""
+    """Name every operator by its kind, and every value but those in `fixed` by the operator and its place there."""
     counts: dict[str, int] = {}
     named = set(fixed)
     for node in graph:
@@ -171,7 +177,7 @@ def _name(graph: ir.Graph, fixed: Collection[str]) -> None:
 
 
 def _forget_sources(graph: onnx.GraphProto) -> None:
-    """Removes the exporter's notes, which hold paths of this machine."""
+    """Remove the exporter's notes, which hold paths of this machine."""
     for noted in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
         noted.ClearField("doc_string")
         noted.ClearField("metadata_props")
@@ -179,7 +185,7 @@ def _forget_sources(graph: onnx.GraphProto) -> None:
 
 @contextmanager
 def quiet_export() -> Iterator[None]:
-    """Keeps torch's notes about its own internals, and about a library that isn't needed, off the terminal."""
+    """Keep torch's notes about its own internals, and about a library that isn't needed, off the terminal."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -110,28 +110,28 @@ class Stop(NamedTuple):
 
 
 def map_hash(text: str) -> int:
-    """The number that stands for a map, from `Layout.text`."""
+    """Return the number that stands for a map, from `Layout.text`."""
     return hash64(text.encode())
 
 
 class Wire:
-    """Writes and reads the messages of one kind of robot.
+    """The messages of one kind of robot, written and read.
 
     Args:
-        robot: its figures.
+        robot: its sensors and limits.
         control_period: time between two sensor messages [s].
     """
 
     def __init__(self, robot: RobotConfig, control_period: float) -> None:
         layouts = [HEADER.format, _SENSORS.format, _COMMAND.format, BROADCAST._fields]
-        figures = json.dumps([layouts, asdict(robot), control_period], sort_keys=True)
-        self.schema = hash64(figures.encode())
+        configuration = json.dumps([layouts, asdict(robot), control_period], sort_keys=True)
+        self.schema = hash64(configuration.encode())
         self.rays, self.slots = robot.lidar_rays, max(8, robot.neighbours)
         self.sensors_size = HEADER.size + _SENSORS.size + 4 * self.rays + 8 * len(BROADCAST) * self.slots
         self.command_size = HEADER.size + _COMMAND.size
 
     def pack_sensors(self, robot: int, sensors: Sensors) -> bytes:
-        """The message; `robot` is whom it concerns, from `address`. At most `slots` broadcasts are sent."""
+        """Return the message; `robot` is whom it concerns, from `address`. At most `slots` broadcasts are sent."""
         count = len(sensors.broadcasts)
         number, stopped = sensors.stop
         flags = _CARRYING * sensors.carrying | _STOPPED * stopped
@@ -142,7 +142,7 @@ class Wire:
         return seal(Kind.SENSORS, self.schema, robot, sensors.header, body)
 
     def read_sensors(self, data: bytes, robot: int) -> Sensors:
-        """What `pack_sensors` wrote for that robot. Values are not judged here.
+        """Return what `pack_sensors` wrote for that robot. Values are not judged here.
 
         Raises:
             WireError: it is something else.
@@ -167,7 +167,7 @@ class Wire:
         )
 
     def pack_command(self, robot: int, command: Command) -> bytes:
-        """The message; `robot` is whose it is, from `address`."""
+        """Return the message; `robot` is whose it is, from `address`."""
         number, stopped = command.stop
         body = _COMMAND.pack(
             *command.answers, number, command.speed, command.turn_rate, *command.waypoint,
@@ -176,7 +176,7 @@ class Wire:
         return seal(Kind.COMMAND, self.schema, robot, command.header, body)
 
     def read_command(self, data: bytes, robot: int) -> Command:
-        """What `pack_command` wrote for that robot.
+        """Return what `pack_command` wrote for that robot.
 
         Raises:
             WireError: it is something else, or its numbers are not finite.
@@ -188,23 +188,23 @@ class Wire:
         if flags & ~_STOPPED or not all(map(math.isfinite, (v, w, x, y))):
             raise WireError("content")
         try:
-            said = Mode(mode), Reason(reason)
+            intent = Mode(mode), Reason(reason)
         except ValueError:
             raise WireError("content") from None
         answers, state = Header(session, sequence, stamp), StopState(stop, bool(flags))
-        return Command(header, answers, v, w, (x, y), *said, maneuver, state)
+        return Command(header, answers, v, w, (x, y), *intent, maneuver, state)
 
 
 _STOP_SCHEMA = hash64(f"{HEADER.format} {_STOP.format}".encode())
 
 
 def pack_stop(robot: int, stop: Stop) -> bytes:
-    """The message; it needs no figures of the robot, so that anybody can stop any robot."""
+    """Return the message; it needs no schema of the robot, so that anybody can stop any robot."""
     return seal(Kind.STOP, _STOP_SCHEMA, robot, stop.header, _STOP.pack(stop.number, stop.release))
 
 
 def read_stop(data: bytes, robots: tuple[int, ...]) -> Stop:
-    """What `pack_stop` wrote for one of the robots.
+    """Return what `pack_stop` wrote for one of the robots.
 
     Raises:
         WireError: it is something else.

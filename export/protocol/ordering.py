@@ -19,7 +19,7 @@ _REMEMBERED = 64
 
 
 class Ordering:
-    """Judges by their headers whether messages of one kind come in order and in time.
+    """The judgement whether messages of one kind come in order and in time, by their headers.
 
     Args:
         timed: whether lateness counts; not in lock-step, where the sender waits.
@@ -35,7 +35,7 @@ class Ordering:
         """Messages that never came."""
 
     def judge(self, header: Header, arrival: int) -> tuple[str, int]:
-        """What is wrong with a message, or nothing (``), and how late it is [ns]."""
+        """Return what is wrong with a message, or nothing (``), and how late it is [ns]."""
         last = self._last
         if header.session in self._retired:
             return "retired_session", 0

@@ -53,7 +53,7 @@ class StopLatch:
             return StopState(self._peer_released, False)
 
     def receive(self, data: bytes, releases: bool) -> bool:
-        """Obeys a message; returns whether it was one for this robot.
+        """Obey a message; return whether it was one for this robot.
 
         Args:
             data: the message.
@@ -97,10 +97,10 @@ class StopLatch:
 
 
 def draw_number() -> int:
-    """A number for a new stop."""
+    """Return a number for a new stop."""
     return 1 + secrets.randbelow(2**64 - 1)
 
 
 def stop_message(robot: str, number: int, release: bool = False) -> bytes:
-    """A message that stops one robot, or all (`EVERY_ROBOT`), or ends the stop with that number."""
+    """Return a message that stops one robot, or all (`EVERY_ROBOT`), or ends the stop with that number."""
     return pack_stop(address(robot), Stop(Header(secrets.randbits(64), 0, time.monotonic_ns()), number, release))

@@ -18,7 +18,7 @@ Part = Literal["base", "process"]
 def serve_stops(
     session: zenoh.Session, robot: str, part: Part, latch: StopLatch, changed: Callable[[], object] = lambda: None
 ) -> ExitStack:
-    """Obeys stops and releases of that robot and of all, published or asked for, until the returned stack is closed.
+    """Obey stops and releases of that robot and of all, published or asked for, until the returned stack is closed.
 
     Releases have a key of their own, so that the transport can tell who may release. Whoever asks is told what
     holds then; who asks without a message, what holds now.
@@ -41,8 +41,8 @@ def serve_stops(
         if query.payload is not None and not receive(query.payload.to_bytes(), releases):
             return
         holding = latch.holding
-        said = {"robot": robot, "part": part, "stopped": bool(holding), "stops": [f"{n:016x}" for n in holding]}
-        query.reply(query.key_expr, json.dumps(said).encode())
+        reply = {"robot": robot, "part": part, "stopped": bool(holding), "stops": [f"{n:016x}" for n in holding]}
+        query.reply(query.key_expr, json.dumps(reply).encode())
 
     stack = ExitStack()
     for who in (robot, EVERY_ROBOT):

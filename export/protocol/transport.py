@@ -32,37 +32,37 @@ _DEFAULTS = {
 
 
 def sensors_key(robot: str) -> str:
-    """Where a base publishes a robot's sensors."""
+    """Return the key where a base publishes a robot's sensors."""
     return f"fleetmix/{robot}/sensors"
 
 
 def command_key(robot: str) -> str:
-    """Where a robot's process publishes its commands."""
+    """Return the key where a robot's process publishes its commands."""
     return f"fleetmix/{robot}/command"
 
 
 def stop_key(robot: str) -> str:
-    """Where an emergency stop is published or asked for; a release there doesn't count."""
+    """Return the key where an emergency stop is published or asked for; a release there doesn't count."""
     return f"fleetmix/{robot}/stop"
 
 
 def release_key(robot: str) -> str:
-    """Where the end of an emergency stop is published or asked for: a key apart, as fewer may release."""
+    """Return the key where the end of a stop is published or asked for: a key apart, as fewer may release."""
     return f"fleetmix/{robot}/release"
 
 
 def state_key(robot: str) -> str:
-    """Where a robot's process reports on itself, as JSON."""
+    """Return the key where a robot's process reports on itself, as JSON."""
     return f"fleetmix/{robot}/state"
 
 
 def alive_key(robot: str) -> str:
-    """The liveliness token of a robot's process."""
+    """Return the key of the liveliness token of a robot's process."""
     return f"fleetmix/{robot}/alive"
 
 
 def require_name(name: str) -> str:
-    """A robot's name, which becomes part of a key.
+    """Return a robot's name, which becomes part of a key.
 
     Raises:
         InputError: it has characters that a key can't hold, or stands for all robots.
@@ -73,7 +73,7 @@ def require_name(name: str) -> str:
 
 
 def open_session(listen: str | None = None, connect: str | None = None, settings: Path | None = None) -> zenoh.Session:
-    """A session that listens at one endpoint, or keeps trying to connect to one, in the background.
+    """Return a session that listens at one endpoint, or keeps trying to connect to one, in the background.
 
     Args:
         listen: such as `tcp/0.0.0.0:7447`.
@@ -136,7 +136,7 @@ def _read_config(settings: Path | None) -> zenoh.Config:
 
 
 def _require_endpoint(endpoint: str) -> None:
-    """Finds early what Zenoh would try to reach for ever: a port that can't be."""
+    """Find early what Zenoh would try to reach for ever: a port that can't be."""
     form = re.fullmatch(r"[a-z_-]+/(?:.*:)?(\d+)(?:[?#].*)?|(?:unix|vsock|serial|pipe)[a-z_-]*/.+", endpoint, re.ASCII)
     if form is None or int((form[1] or "0")[:9]) >= 2**16:
         raise InputError(f"endpoint {endpoint!r} is none; valid is such as {DEFAULT_ENDPOINT}, with a port below 65536")
@@ -147,7 +147,7 @@ def _short(error: zenoh.ZError) -> str:
 
 
 def publisher(session: zenoh.Session, key: str) -> zenoh.Publisher:
-    """Publishes at once, and drops rather than waits: the next message is newer."""
+    """Return a publisher that sends at once, and drops rather than waits: the next message is newer."""
     return session.declare_publisher(
         key,
         encoding=zenoh.Encoding.APPLICATION_OCTET_STREAM,
@@ -158,14 +158,14 @@ def publisher(session: zenoh.Session, key: str) -> zenoh.Publisher:
 
 
 def publish_surely(session: zenoh.Session, key: str, data: bytes) -> None:
-    """Publishes something that must arrive, such as an emergency stop: waits rather than drops."""
+    """Publish something that must arrive, such as an emergency stop: wait rather than drop."""
     session.put(
         key, data, congestion_control=zenoh.CongestionControl.BLOCK, priority=zenoh.Priority.REAL_TIME, express=True
     )
 
 
 def subscribe(session: zenoh.Session, key: str, receive: Receive) -> zenoh.Subscriber[None]:
-    """Hands every message to `receive`, which must only store it: it runs in the transport's own thread."""
+    """Hand every message to `receive`, which must only store it: it runs in the transport's own thread."""
 
     def store(sample: zenoh.Sample) -> None:
         receive(sample.payload.to_bytes())

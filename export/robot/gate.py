@@ -1,4 +1,4 @@
-"""The only writer of (v, w): whatever a robot's process computes, its base hears through this gate.
+"""The only writer of (v, w): whatever a robot's process computes, its base receives through this gate.
 
 One thread uses it, so that nothing is sent between its last check and its sending.
 """
@@ -21,7 +21,7 @@ _ROUNDING = 1e-3
 
 
 class Gate:
-    """Lets commands pass that the robot can follow, and says stop in place of all others.
+    """The check of every command: those that the robot can follow pass, a stop is sent in place of all others.
 
     Args:
         wire: writes the messages.
@@ -29,7 +29,7 @@ class Gate:
         config: the robot's limits.
         control_period: time between two commands [s].
         latch: the emergency stop.
-        send: publishes a message.
+        transmit: publishes a message.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class Gate:
         config: RobotConfig,
         control_period: float,
         latch: StopLatch,
-        send: Callable[[bytes], None],
+        transmit: Callable[[bytes], None],
     ) -> None:
-        self._wire, self._robot, self._config, self._latch, self._send = wire, robot, config, latch, send
+        self._wire, self._robot, self._config, self._latch, self._transmit = wire, robot, config, latch, transmit
         self._changes = (
             config.max_acceleration * control_period * (1 + _ROUNDING),
             config.max_turn_acceleration * control_period * (1 + _ROUNDING),
@@ -52,13 +52,13 @@ class Gate:
         self._answered = Header(0, 0, 0)
         self.reason = Reason.NO_SENSORS
         """Why the last command was a stop; NONE if it was none."""
-        self.drives = 0
+        self.sent = 0
         """Commands that passed."""
         self.stops: Counter[str] = Counter()
         """Stops by reason."""
 
-    def drive(self, sensors: Sensors, decision: Decision, fresh_until: int) -> None:
-        """Sends a command, its change limited to what the robot can do in a period.
+    def send(self, sensors: Sensors, decision: Decision, fresh_until: int) -> None:
+        """Send a command, its change limited to what the robot can do in a period.
 
         Args:
             sensors: what it was computed from.
@@ -88,10 +88,10 @@ class Gate:
         self.require_released()
         self._answered = sensors.header
         self._publish(v, w, decision.waypoint, Mode.DRIVE, Reason.NONE, decision.maneuver)
-        self.drives += 1
+        self.sent += 1
 
     def require_released(self) -> None:
-        """Lets nobody drive while an emergency stop holds.
+        """Let nobody drive while an emergency stop holds.
 
         Raises:
             RefusedError: names the stop.
@@ -101,7 +101,7 @@ class Gate:
             raise RefusedError(Reason.EMERGENCY_STOP, f"stop {number:016x} holds")
 
     def stop(self, reason: Reason, answers: Header | None = None) -> None:
-        """Tells the base to stop; `answers` are the sensors that led to it, by default the last ones."""
+        """Tell the base to stop; `answers` are the sensors that led to it, by default the last ones."""
         self._answered = answers or self._answered
         self._publish(0.0, 0.0, (0.0, 0.0), Mode.STOP, reason, 0)
         self.stops[reason.name.lower()] += 1
@@ -111,5 +111,5 @@ class Gate:
     ) -> None:
         header = Header(self.session, next(self._sequence), time.monotonic_ns())
         command = Command(header, self._answered, v, w, waypoint, mode, reason, maneuver, self._latch.state)
-        self._send(self._wire.pack_command(self._robot, command))
+        self._transmit(self._wire.pack_command(self._robot, command))
         self.reason = reason

@@ -48,7 +48,7 @@ class SensorInbox:
         return self._ordering.lost
 
     def receive(self, data: bytes) -> None:
-        """Stores a message if it is newer than what is here; called by the transport."""
+        """Store a message if it is newer than what is here; called by the transport."""
         arrival = self._now()
         with self._condition:
             try:
@@ -66,13 +66,13 @@ class SensorInbox:
             self._condition.notify()
 
     def wake(self) -> None:
-        """Ends a `take` that is waiting."""
+        """End a `take` that is waiting."""
         with self._condition:
             self._woken = True
             self._condition.notify()
 
     def take(self, timeout: float) -> Received | None:
-        """The newest sensors, once; waits for them at most `timeout` [s], or until `wake`."""
+        """Return the newest sensors, once; wait for them at most `timeout` [s], or until `wake`."""
         with self._condition:
             self._condition.wait_for(lambda: self._newest is not None or self._woken, max(timeout, 0.0))
             received, self._newest, self._woken = self._newest, None, False

@@ -23,7 +23,7 @@ _LATENCIES = 1_000
 
 
 class RobotLoop:
-    """Answers every sensor message with one command, and the lack of sensors with stops.
+    """The loop that answers every sensor message with one command, and the lack of sensors with stops.
 
     Args:
         pilot: computes commands.
@@ -57,36 +57,36 @@ class RobotLoop:
         """From the arrival of sensors to the command [ns], of the last ones, emptied by whoever reads it."""
 
     def end(self) -> None:
-        """Makes `run` return; may be called from anywhere."""
+        """Make `run` return; may be called from anywhere."""
         self._ended.set()
         self._inbox.wake()
 
     def run(self) -> None:
-        """Drives until `end`; the last word is a stop."""
+        """Drive until `end`; the last command is a stop."""
         self._report(Reason.NO_SENSORS, "waiting for sensors")
         try:
-            self._drive()
+            self._loop()
         finally:
             self._stop(Reason.SHUTDOWN, "the process ends", None)
 
-    def _drive(self) -> None:
+    def _loop(self) -> None:
         while not self._ended.is_set():
-            received = self._inbox.take(self._patience())
+            received = self._inbox.take(self._wait_timeout())
             if received is not None:
                 self._answer(received)
             elif self._latch.stopped and self._gate.reason is not Reason.EMERGENCY_STOP:
                 self._stop(Reason.EMERGENCY_STOP, "told to stop", None)
             elif self._timed and time.monotonic_ns() >= self._deadline:
-                self._silence()
+                self._on_timeout()
 
-    def _patience(self) -> float:
-        """How long to wait for sensors [s]; a silent base is told to stop every period."""
+    def _wait_timeout(self) -> float:
+        """Return how long to wait for sensors [s]; a silent base is told to stop every period."""
         if not self._timed:
             return 1.0
         left = (self._deadline - time.monotonic_ns()) / 1e9
         return left if left > 0 else self._period
 
-    def _silence(self) -> None:
+    def _on_timeout(self) -> None:
         if self._latch.stopped:
             self._gate.stop(Reason.EMERGENCY_STOP)
         elif self._session == 0:
@@ -105,7 +105,7 @@ class RobotLoop:
                 raise RefusedError(Reason.EMERGENCY_STOP, "the base is stopped")
             self._gate.require_released()
             decision = self._compute(received)
-            self._gate.drive(sensors, decision, received.fresh_until)
+            self._gate.send(sensors, decision, received.fresh_until)
         except RefusedError as refused:
             self._stop(refused.reason, refused.detail, sensors)
         else:
@@ -114,10 +114,10 @@ class RobotLoop:
         self.latencies.append(time.monotonic_ns() - received.arrival)
 
     def _compute(self, received: Received) -> Decision:
-        """What the pilot wants, if it says so within the control period that began with the sensors' arrival."""
+        """Return what the pilot wants, if it decides within the control period that began with the sensors' arrival."""
         if self._pending is not None and not self._pending.done():
             raise RefusedError(Reason.OVERRUN, "the computation for earlier sensors still runs")
-        self._pending = self._worker.submit(self._pilot.drive, received.sensors, self._fresh)
+        self._pending = self._worker.submit(self._pilot.decide, received.sensors, self._fresh)
         left = self._period - (time.monotonic_ns() - received.arrival) / 1e9
         try:
             return self._pending.result(max(left, 0.0) if self._timed else None)

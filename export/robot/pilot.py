@@ -46,7 +46,7 @@ class Decision(NamedTuple):
 
 
 class Pilot:
-    """One robot's computation, with its own map and its own memory.
+    """One robot's computation, with its own map and its own hidden state.
 
     Args:
         policy: its policy.
@@ -65,8 +65,8 @@ class Pilot:
         self._observation = np.zeros(policy.spec.size, np.float32)
         self._maneuver, self._decided = _START, -1
 
-    def drive(self, sensors: Sensors, fresh: bool) -> Decision:
-        """The command for the next control period.
+    def decide(self, sensors: Sensors, fresh: bool) -> Decision:
+        """Return the command for the next control period.
 
         Args:
             sensors: what the robot senses.
@@ -96,7 +96,7 @@ class Pilot:
         return Decision(speed, turn_rate, waypoint, self._maneuver)
 
     def _observe(self, sensors: Sensors) -> tuple[float, float]:
-        """Packs the observation; returns the waypoint."""
+        """Pack the observation; return the waypoint."""
         layout, (x, y, _) = self._layout, sensors.pose
         cell = int(sensors.goal[1]) * layout.columns + int(sensors.goal[0])
         path = self._ways(cell)
@@ -117,7 +117,7 @@ class Pilot:
 
 
 def require_valid(sensors: Sensors, robot: RobotConfig, layout: Layout) -> None:
-    """Refuses sensors that are not finite or can't be; nothing is clamped.
+    """Refuse sensors that are not finite or can't be; nothing is clamped.
 
     Raises:
         RefusedError: names the field and its value.
@@ -149,6 +149,11 @@ def require_valid(sensors: Sensors, robot: RobotConfig, layout: Layout) -> None:
     ):
         if value > limit:
             raise RefusedError(Reason.BAD_SENSORS, f"{name} is up to {value:g}; valid is at most {limit:g}")
+    _require_on_map(sensors, layout)
+
+
+def _require_on_map(sensors: Sensors, layout: Layout) -> None:
+    """Refuse sensors whose pose is off the map, or whose goal is not on a free cell."""
     for name, (x, y) in (("pose", sensors.pose[:2]), ("goal", sensors.goal)):
         if not (0 <= x < layout.columns and 0 <= y < layout.rows):
             raise RefusedError(

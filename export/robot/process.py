@@ -43,7 +43,7 @@ class RobotSettings:
 
 
 def run_robot(settings: RobotSettings) -> None:
-    """Drives one robot until SIGINT or SIGTERM.
+    """Drive one robot until SIGINT or SIGTERM.
 
     Raises:
         InputError: the bundle, the endpoint or a file is not valid; no command was sent.
@@ -58,8 +58,8 @@ def run_robot(settings: RobotSettings) -> None:
         session = transport.open_session(connect=settings.connect, settings=settings.zenoh)
         stack.callback(session.close)
         inbox, latch = SensorInbox(wire, me, timed), StopLatch(name)
-        send = transport.publisher(session, transport.command_key(name)).put
-        gate = Gate(wire, me, model.scene.robot, period, latch, send)
+        transmit = transport.publisher(session, transport.command_key(name)).put
+        gate = Gate(wire, me, model.scene.robot, period, latch, transmit)
         pilot = Pilot(model.policy, model.controller, model.scene, model.layout)
         loop = RobotLoop(pilot, inbox, latch, gate, period, timed, log.report)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -72,12 +72,14 @@ def run_robot(settings: RobotSettings) -> None:
         stack.callback(StateReport(name, loop, inbox, latch, gate, log, state.put).close)
         about = model.policy.metadata
         if name not in model.robots:
-            log.say(f"{name} is none of the bundle's robots, {', '.join(model.robots)}; it runs the network they share")
-        log.say(
+            log.write(
+                f"{name} is none of the bundle's robots, {', '.join(model.robots)}; it runs the network they share"
+            )
+        log.write(
             f"{about.algorithm}, {about.training_steps:,} training steps, seed {about.seed}; "
             f"schema {wire.schema:016x}, map {map_hash(model.layout.text()):016x}; to {settings.connect}"
         )
         if danger := transport.danger("connect", settings.connect, settings.zenoh):
-            log.say(danger)
+            log.write(danger)
         gc.freeze()  # what was loaded stays; collections need not look at it
         loop.run()

@@ -1,4 +1,4 @@
-"""What a robot's process says about itself: a log for people, and its state once a second for programs.
+"""What a robot's process reports about itself: a log for people, and its state once a second for programs.
 
 Neither may ever keep the robot waiting: the log is written by a thread of its own, and a line that can't be written,
 because the disk is full or slow, is counted and dropped.
@@ -30,7 +30,7 @@ _LOG_SIZE = 10_000_000
 
 
 class RobotLog:
-    """One line whenever what the robot does changes.
+    """A log with one line whenever what the robot does changes.
 
     Args:
         robot: its name, in each line.
@@ -64,19 +64,19 @@ class RobotLog:
     def _lose(self, record: logging.LogRecord) -> None:
         self.lost += 1
 
-    def say(self, text: str) -> None:
-        """Writes a line."""
+    def write(self, text: str) -> None:
+        """Write a line."""
         self._logger.info("%s", text)
 
     def report(self, reason: Reason, detail: str) -> None:
-        """Writes a line if the reason is another one than before."""
+        """Write a line if the reason is another one than before."""
         if reason is self._reason:
             return
         self._reason = reason
-        self.say("drives" if reason is Reason.NONE else f"stops: {reason.name.lower()}: {detail}")
+        self.write("drives" if reason is Reason.NONE else f"stops: {reason.name.lower()}: {detail}")
 
     def close(self) -> None:
-        """Writes what waits, but waits no longer than a second for a disk or a terminal that hangs."""
+        """Write what waits, but wait no longer than a second for a disk or a terminal that hangs."""
         end = threading.Thread(target=self._end, daemon=True)
         end.start()
         end.join(1.0)
@@ -92,7 +92,7 @@ class RobotLog:
 
 
 class StateReport:
-    """Publishes the robot's state as JSON once a second, in a thread of its own."""
+    """The robot's state, published as JSON once a second by a thread of its own."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class StateReport:
             self._send(json.dumps(self.state()).encode())
 
     def state(self) -> dict[str, object]:
-        """The state; counts are since the start, latencies since the last report."""
+        """Return the state; counts are since the start, latencies since the last report."""
         latencies = [self._loop.latencies.pop() for _ in range(len(self._loop.latencies))]
         p50, p99, worst = np.percentile(latencies, [50, 99, 100]) / 1e6 if latencies else (None, None, None)
         return {
@@ -125,7 +125,7 @@ class StateReport:
             "reason": self._gate.reason.name.lower(),
             "emergency_stop": self._latch.stopped or self._gate.reason is Reason.EMERGENCY_STOP,
             "stops_that_hold": [f"{number:016x}" for number in self._latch.holding],
-            "drives": self._gate.drives,
+            "drives": self._gate.sent,
             "stops": dict(self._gate.stops),
             "dropped": {name: count for name, count in dict(self._inbox.dropped).items() if count},
             "dropped_stops": dict(self._latch.dropped),
@@ -135,6 +135,6 @@ class StateReport:
         }
 
     def close(self) -> None:
-        """Ends the reports."""
+        """End the reports."""
         self._ended.set()
         self._thread.join()

@@ -24,14 +24,14 @@ class RecordingController:
     def __call__(
         self, maneuvers: NDArray[np.int64], observations: NDArray[np.float32], commands: NDArray[np.float64]
     ) -> None:
-        """Writes the commands [robots, 2]."""
+        """Write the commands [robots, 2]."""
         self.maneuvers.append(maneuvers.copy())
         self.observations.append(observations.copy())
         control_all(maneuvers, observations, self._offsets, self._limits, commands)
 
 
 def random_sensors(spec: VectorSpec, count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Random maneuvers [count] and observations [count, size] over the whole range that a controller can meet.
+    """Return random maneuvers [count] and observations [count, size] over the whole range that a controller can meet.
 
     Near and far racks, rays that hit nothing, and any number of neighbours, the present ones first.
     """
@@ -53,7 +53,7 @@ def random_sensors(spec: VectorSpec, count: int, seed: int) -> tuple[NDArray[np.
 def compare_controllers(
     controller: Model, scene: SceneConfig, maneuvers: NDArray[np.int64], observations: NDArray[np.float32], origin: str
 ) -> float:
-    """Compares the commands for given inputs.
+    """Compare the commands for given inputs.
 
     Args:
         controller: the controller's file, opened.

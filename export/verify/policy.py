@@ -22,7 +22,7 @@ from sim.env import WarehouseEnv
 from sim.errors import RunError
 
 TOLERANCE = 1e-4
-"""Largest difference of two Q values, of memories, and of commands [m/s, rad/s]."""
+"""Largest difference of two Q values, of hidden states, and of commands [m/s, rad/s]."""
 TIE = 1e-5
 """Maneuvers whose Q values differ by no more are both right."""
 
@@ -45,7 +45,7 @@ class Tally:
     ties: int = 0
     """Decisions that differ, between maneuvers of equal value."""
     q_difference: float = 0.0
-    """Largest difference of two Q values or memories."""
+    """Largest difference of two Q values or hidden states."""
 
 
 class Oracle(Protocol):
@@ -54,7 +54,14 @@ class Oracle(Protocol):
     name: str
 
     def values(self, robot: int, observation: Array, mask: Mask, hidden: Array) -> tuple[Array, Array]:
-        """Q values [batch, actions] and next memory [batch, hidden] of a robot that observes [batch, features]."""
+        """Return Q values [batch, actions] and the next hidden state [batch, hidden].
+
+        Args:
+            robot: which one.
+            observation: [batch, features].
+            mask: [batch, actions].
+            hidden: [batch, hidden].
+        """
 
 
 class TorchOracle:
@@ -67,7 +74,7 @@ class TorchOracle:
 
     @torch.no_grad()
     def values(self, robot: int, observation: Array, mask: Mask, hidden: Array) -> tuple[Array, Array]:
-        """As `Oracle.values`."""
+        """Return the same as `Oracle.values`."""
         network = self._robots[robot]
         q, after = network(torch.from_numpy(observation)[:, None, None], torch.from_numpy(hidden)[:, None])
         return q[:, 0, 0].numpy(), after[:, 0].numpy()
@@ -82,15 +89,15 @@ class ReferenceOracle:
         self._robots = [ReferenceEvaluator(model) for model in models]
 
     def values(self, robot: int, observation: Array, mask: Mask, hidden: Array) -> tuple[Array, Array]:
-        """As `Oracle.values`."""
-        memory = {"hidden_in": hidden} if hidden.size else {}
-        feeds = {"observation": observation, "action_mask": mask, **memory}
+        """Return the same as `Oracle.values`."""
+        recurrent = {"hidden_in": hidden} if hidden.size else {}
+        feeds = {"observation": observation, "action_mask": mask, **recurrent}
         _, q, *after = cast(list[Array], self._robots[robot].run(None, feeds))
         return q, after[0] if after else hidden
 
 
 def compare_random(model: Model, robot: int, oracle: Oracle, samples: int, tally: Tally) -> None:
-    """Compares one file on random observations, masks and memories, drawn from all over their ranges.
+    """Compare one file on random observations, masks and hidden states, drawn from all over their ranges.
 
     Raises:
         VerifyError: they differ.
@@ -105,8 +112,8 @@ def compare_random(model: Model, robot: int, oracle: Oracle, samples: int, tally
     mask = rng.random((samples, len(metadata.actions))) < 0.7
     mask[~mask.any(axis=1)] = True
     hidden = rng.uniform(-1.0, 1.0, (samples, hidden_size)).astype(np.float32)
-    memory = {"hidden_in": hidden} if hidden_size else {}
-    result = session.run(None, {"observation": observation, "action_mask": mask, **memory})
+    recurrent = {"hidden_in": hidden} if hidden_size else {}
+    result = session.run(None, {"observation": observation, "action_mask": mask, **recurrent})
     q, after = oracle.values(robot, observation, mask, hidden)
     compare = Comparison(model.path.name, metadata.actions, oracle.name, tally)
 
@@ -120,7 +127,7 @@ def compare_random(model: Model, robot: int, oracle: Oracle, samples: int, tally
 
 @dataclass(frozen=True)
 class Comparison:
-    """Compares the results of one file with the oracle's."""
+    """A comparison of the results of one file with the oracle's."""
 
     file: str
     actions: tuple[str, ...]
@@ -128,7 +135,7 @@ class Comparison:
     tally: Tally
 
     def numbers(self, name: str, found: Array, expected: Array, where: Callable[[int], str]) -> None:
-        """Compares [batch, elements]; raises VerifyError at the first row that differs by more than the tolerance."""
+        """Compare [batch, elements]; raise VerifyError at the first row that differs by more than the tolerance."""
         difference = np.abs(found - expected)
         wrong = ~(difference <= TOLERANCE)  # true for NaN too
         if wrong.any():
@@ -143,7 +150,7 @@ class Comparison:
     def decisions(
         self, maneuvers: NDArray[np.int64], q: Array, expected: Array, mask: Mask, where: Callable[[int], str]
     ) -> NDArray[np.int64]:
-        """Compares Q values [batch, actions] and maneuvers [batch]; returns the expected maneuvers [batch].
+        """Compare Q values [batch, actions] and maneuvers [batch]; return the expected maneuvers [batch].
 
         Raises:
             VerifyError: Q values or maneuvers differ.
@@ -167,11 +174,11 @@ class Comparison:
 
 
 class SideBySide:
-    """Every robot's file beside the oracle, each with its own memory, over whole episodes.
+    """Every robot's file beside the oracle, each with its own hidden state, over whole episodes.
 
     Args:
         models: the file of each robot, opened.
-        oracle: what they are held against; its maneuvers are the ones that are driven.
+        oracle: what they are held against; its maneuvers are the ones that are carried out.
         tally: where the result goes.
     """
 
@@ -183,14 +190,14 @@ class SideBySide:
         self._hidden = [np.zeros((1, 0), np.float32)] * len(models)
 
     def begin(self, episode: int) -> None:
-        """Forgets what was seen."""
+        """Forget what was seen."""
         self._episode, self._step = episode, 0
         for i, policy in enumerate(self._policies):
             policy.reset()
             self._hidden[i] = np.zeros((1, policy.hidden_size), np.float32)
 
     def decide(self, observations: Array, mask: Mask) -> NDArray[np.int64]:
-        """One decision of every robot, compared.
+        """Return one decision of every robot, compared.
 
         Raises:
             VerifyError: a file decides otherwise than the oracle.
@@ -210,7 +217,7 @@ class SideBySide:
 
 
 def warehouse_episode(env: WarehouseEnv, seed: int, decide: Decide) -> None:
-    """One episode in the warehouse, in which every maneuver is always allowed."""
+    """Play one episode in the warehouse, in which every maneuver is always allowed."""
     observations, _ = env.reset(seed)
     robots = env.possible_agents
     everything = np.ones((len(robots), env.action_space(robots[0]).n), np.bool_)
@@ -220,7 +227,7 @@ def warehouse_episode(env: WarehouseEnv, seed: int, decide: Decide) -> None:
 
 
 def team_episode(env: TeamEnv, seed: int, decide: Decide) -> None:
-    """One episode in another environment."""
+    """Play one episode in another environment."""
     team = env.team
     observations = np.zeros((len(team.agents), team.features), np.float32)
     state = np.zeros(len(team.state_scale), np.float32)

@@ -81,7 +81,7 @@ class Bench:
             assert self._changed.wait_for(condition, seconds), self.said()
 
     def said(self) -> str:
-        return self.processes.said(NAME)
+        return self.processes.output(NAME)
 
     def says(self, text: str) -> None:
         """Waits until the robot's log has that."""

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
-from export.fleet.onnx_policy import OnnxFleet
+from export.fleet.onnx_policy import OnnxFleetPolicy
 from export.runtime import CONTROLLER_FIELDS, OnnxController, OnnxPolicy
 from policies.evaluate import run_episode
 from sim.env import WarehouseEnv
@@ -34,7 +34,7 @@ needs_node = pytest.mark.skipif(
 def recorded(request: pytest.FixtureRequest) -> tuple[Path, NDArray[np.float32]]:
     """A bundle, and what robot_0 observed in every control period of 1,000 decisions that the bundle's fleet made."""
     bundle: Path = request.getfixturevalue(f"{request.param}_bundle")
-    fleet, seen = OnnxFleet(bundle, SCENE.robots), []
+    fleet, seen = OnnxFleetPolicy(bundle, SCENE.robots), []
 
     def control(maneuvers: Any, observations: Any, commands: Any) -> None:
         seen.append(observations[0].copy())
@@ -137,7 +137,7 @@ def test_node_decides_and_commands_alike(recorded: tuple[Path, NDArray[np.float3
 @pytest.mark.slow
 def test_node_drives_a_robot_as_the_fleet_does(bundle: Path) -> None:
     scene = replace(SCENE, time_limit=40.0)
-    fleet = OnnxFleet(bundle, scene.robots)
+    fleet = OnnxFleetPolicy(bundle, scene.robots)
     env = WarehouseEnv(scene, controller=fleet.control)
     alone = run_episode(env, fleet, 5)
     reached = env.state()
@@ -157,7 +157,7 @@ def test_node_drives_a_robot_as_the_fleet_does(bundle: Path) -> None:
 class Drowsy:
     """The fleet, but robot_0 leaves its maneuver to somebody else."""
 
-    def __init__(self, fleet: OnnxFleet) -> None:
+    def __init__(self, fleet: OnnxFleetPolicy) -> None:
         self.name, self._fleet = fleet.name, fleet
 
     def reset(self, robots: int) -> None:

@@ -137,5 +137,5 @@ def test_a_robot_drives_only_what_its_key_has_signed(signed: Path, mlp_bundle: P
         bench.drives()
     with RobotProcesses(mlp_bundle, ["robot_0"], free_endpoint(), "--trust", str(keys[1])) as processes:
         assert processes.running["robot_0"].wait(10) == 2
-        assert "manifest.sig is missing" in processes.said("robot_0")
-        assert processes.said("robot_0").count("\n") == 1
+        assert "manifest.sig is missing" in processes.output("robot_0")
+        assert processes.output("robot_0").count("\n") == 1

@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 import fleetmix
-from export.fleet.onnx_policy import OnnxFleet
+from export.fleet.onnx_policy import OnnxFleetPolicy
 from export.fleet.processes import RobotProcesses, free_endpoint
-from export.fleet.server import Fleet, heard_by
+from export.fleet.server import Fleet, in_radio_range
 from export.graphs.bundle_writer import write_bundle
 from export.protocol import transport
 from policies.evaluate import run_episode
@@ -68,7 +68,7 @@ def test_in_lock_step_an_episode_is_bit_equal_to_one_in_a_single_process(bundle:
         fleet.warehouse.tick = lambda commands: (tick(commands), there.append(fleet.warehouse.poses.copy()))  # type: ignore[method-assign,assignment,func-returns-value]
         played = fleet.run_episode(3)
         assert all(not base.dropped and not base.reasons for base in fleet.bases)
-    onnx = OnnxFleet(bundle, SCENE.robots)
+    onnx = OnnxFleetPolicy(bundle, SCENE.robots)
     env = WarehouseEnv(replace(SCENE, drive=drive), layout=LAYOUT, controller=onnx.control)
     here: list[np.ndarray] = []
     step = env._warehouse.tick
@@ -231,7 +231,7 @@ def test_the_fleet_command_hosts_robots_that_come_and_go(mlp_bundle: Path) -> No
             assert line or fleet.poll() is None
         with RobotProcesses(mlp_bundle, ["robot_0", "robot_1"], endpoint) as processes:
             end = time.monotonic() + 20
-            while not all("drives" in processes.said(name) for name in processes.running):
+            while not all("drives" in processes.output(name) for name in processes.running):
                 assert time.monotonic() < end
                 time.sleep(0.05)
         fleet.send_signal(signal.SIGINT)
@@ -261,10 +261,10 @@ def test_no_process_is_left(mlp_bundle: Path) -> None:
 
 def test_a_robot_hears_the_nearest_within_range_in_their_order() -> None:
     poses = np.array([[0.0, 0, 0], [3.0, 0, 0], [1.0, 0, 0], [9.0, 0, 0], [2.0, 0, 0]])
-    assert heard_by(0, poses, 4.0, 8) == [1, 2, 4]
-    assert heard_by(0, poses, 4.0, 2) == [2, 4]
-    assert heard_by(3, poses, 4.0, 8) == []
-    assert heard_by(0, poses, 3.0, 8) == [2, 4]  # below the range, not at it
+    assert in_radio_range(0, poses, 4.0, 8) == [1, 2, 4]
+    assert in_radio_range(0, poses, 4.0, 2) == [2, 4]
+    assert in_radio_range(3, poses, 4.0, 8) == []
+    assert in_radio_range(0, poses, 3.0, 8) == [2, 4]  # below the range, not at it
 
 
 @pytest.mark.slow

@@ -239,7 +239,7 @@ def test_a_bundle_that_is_not_right_is_refused_in_one_line(bundle: Path, break_i
     break_it(bundle)
     with RobotProcesses(bundle, [NAME], free_endpoint()) as processes:
         assert processes.running[NAME].wait(10) == 2
-        line = processes.said(NAME)
+        line = processes.output(NAME)
     assert said in line
     assert line.startswith("fleetmix: ")
     assert line.count("\n") == 1

@@ -28,7 +28,7 @@ def gate() -> tuple[Gate, list[Command], StopLatch]:
 def drive(v: float, w: float, velocity: tuple[float, float] = (0.0, 0.0), fresh: float = 0.3) -> list[Command]:
     opened, sent, _ = gate()
     sensors = some_sensors(Header(4, 5, 6), velocity=velocity)
-    opened.drive(sensors, Decision(v, w, (1.0, 2.0), 3), time.monotonic_ns() + round(fresh * 1e9))
+    opened.send(sensors, Decision(v, w, (1.0, 2.0), 3), time.monotonic_ns() + round(fresh * 1e9))
     return sent
 
 
@@ -73,16 +73,16 @@ def test_nothing_is_sent_once_the_sensors_are_too_old() -> None:
 def test_a_refused_command_sends_nothing() -> None:
     opened, sent, _ = gate()
     with pytest.raises(RefusedError):
-        opened.drive(some_sensors(), Decision(9.0, 0.0, (0.0, 0.0), 1), 2**62)
+        opened.send(some_sensors(), Decision(9.0, 0.0, (0.0, 0.0), 1), 2**62)
     assert sent == []
-    assert opened.drives == 0
+    assert opened.sent == 0
 
 
 def test_nobody_drives_while_an_emergency_stop_holds_and_every_command_tells_of_it() -> None:
     opened, sent, latch = gate()
     latch.receive(stop_message(NAME, 12), releases=True)
     with pytest.raises(RefusedError, match="stop 000000000000000c holds") as refused:
-        opened.drive(some_sensors(), Decision(0.1, 0.0, (0.0, 0.0), 1), 2**62)
+        opened.send(some_sensors(), Decision(0.1, 0.0, (0.0, 0.0), 1), 2**62)
     assert refused.value.reason is Reason.EMERGENCY_STOP
     assert sent == []
     opened.stop(Reason.EMERGENCY_STOP)

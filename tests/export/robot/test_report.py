@@ -15,7 +15,7 @@ def test_a_terminal_that_hangs_does_not_keep_the_robot(monkeypatch: pytest.Monke
     log = RobotLog("robot_0", None)
     begin = time.monotonic()
     for _ in range(lines):
-        log.say("x" * 1000)
+        log.write("x" * 1000)
     assert log.lost >= lines - 1100
     log.close()
     assert time.monotonic() - begin < 5

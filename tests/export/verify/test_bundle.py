@@ -12,7 +12,7 @@ import torch
 
 from export.bundle.files import MANIFEST
 from export.bundle.metadata import METADATA_KEY, PolicyMetadata, read_metadata
-from export.fleet.onnx_policy import OnnxFleet
+from export.fleet.onnx_policy import OnnxFleetPolicy
 from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, generic_metadata
 from export.runtime import OnnxPolicy, open_model
@@ -211,7 +211,7 @@ def test_an_environment_of_somebody_else_is_verified_too(tmp_path: Path) -> None
 
 def test_a_fleet_from_files_drives_like_the_fleet_in_torch(origin: tuple[Origin, Path]) -> None:
     made_from, bundle = origin
-    fleet = OnnxFleet(bundle, robots=2)
+    fleet = OnnxFleetPolicy(bundle, robots=2)
     own, built_in = WarehouseEnv(SCENE, controller=fleet.control), WarehouseEnv(SCENE)
     found = run_episode(own, fleet, seed=5)
     expected = run_episode(built_in, GreedyPolicy(made_from.agent, "torch"), seed=5)
@@ -223,18 +223,18 @@ def test_a_fleet_from_files_drives_like_the_fleet_in_torch(origin: tuple[Origin,
 
 
 def test_a_larger_fleet_needs_shared_parameters(mlp_bundle: Path, gru_bundle: Path) -> None:
-    fleet = OnnxFleet(mlp_bundle, robots=5)
+    fleet = OnnxFleetPolicy(mlp_bundle, robots=5)
     observations = np.tile(np.clip(0.0, fleet.metadata.observation.low, fleet.metadata.observation.high), (5, 1))
     assert len(set(fleet.act(observations.astype(np.float32)).tolist())) == 1  # five robots that see the same
     fleet.reset(1)
     with pytest.raises(InputError, match="5 observations for 1 robots"):
         fleet.act(observations.astype(np.float32))
     with pytest.raises(InputError, match=r"robots is 3, but bundle .* holds 2 robots that each .* valid is 1 to 2"):
-        OnnxFleet(gru_bundle, robots=3)
+        OnnxFleetPolicy(gru_bundle, robots=3)
 
 
 def test_each_robot_sees_its_own_row_alone(gru_bundle: Path) -> None:
-    fleet = OnnxFleet(gru_bundle, robots=2)
+    fleet = OnnxFleetPolicy(gru_bundle, robots=2)
     spec = fleet.metadata.observation
     rng = np.random.default_rng(0)
     rows = rng.uniform(spec.low, spec.high, (20, 2, spec.size)).astype(np.float32)
