@@ -11,9 +11,9 @@ class AgentConfig:
     """Shape of the agent network."""
 
     kind: AgentKind = "mlp"
-    """mlp sees the present observation only; gru carries a memory from step to step."""
+    """mlp sees the present observation only; gru carries a hidden state from step to step."""
     hidden: int = 128
-    """Width of each hidden layer, and of the memory of a gru [units]."""
+    """Width of each hidden layer, and of the hidden state of a gru [units]."""
     shared: bool = True
     """One set of parameters for all robots; otherwise each robot has its own."""
 

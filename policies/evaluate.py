@@ -45,7 +45,7 @@ class GreedyPolicy:
         Raises:
             InputError: the robots learned parameters of their own, and there are more or fewer of them.
         """
-        if self._agent.sets > 1 and robots != self._agent.n_agents:
+        if len(self._agent.networks) > 1 and robots != self._agent.n_agents:
             raise InputError(
                 f"robots is {robots}, but each of the {self._agent.n_agents} robots learned parameters of its own; "
                 f"valid is {self._agent.n_agents}"

@@ -34,7 +34,7 @@ def write_bundle(agent: AgentNetwork, metadata: PolicyMetadata, out: Path, robot
         InputError: `out` is something else than a bundle or an empty folder, or can't be written; it stays as it was.
     """
     _require_replaceable(out)
-    shared = agent.sets == 1
+    shared = len(agent.networks) == 1
     files = {name: f"{name}.onnx" for name in robot_names(robots)}
     models: dict[str, bytes] = {}
     for i, file in enumerate(files.values()):

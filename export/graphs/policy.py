@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import onnx
 import onnx_ir as ir
@@ -13,14 +14,14 @@ from torch import Tensor, nn
 
 from export.bundle.metadata import METADATA_KEY, PolicyMetadata
 from export.bundle.onnx_file import OPSET
-from policies.agent import AgentGRU, AgentLayerNorm, AgentLinear, AgentNetwork
+from policies.agent import AgentNetwork, QNetwork
 from sim.errors import InputError
 
 _FOLD_ALL = 1 << 30  # bytes: also the largest weights are rearranged at export, not at each start of a robot
 
 
 class RobotNetwork(nn.Module):
-    """One robot's network for a single step, with torch's own layers, so that each becomes one ONNX operator.
+    """One robot's network for a single step, with the masked greedy choice behind it.
 
     Args:
         agent: a network with one set of parameters, such as `AgentNetwork.single` gives.
@@ -30,14 +31,13 @@ class RobotNetwork(nn.Module):
 
     def __init__(self, agent: AgentNetwork) -> None:
         super().__init__()
-        if agent.sets != 1:
+        if len(agent.networks) != 1:
             raise ValueError(
-                f"the network has {agent.sets} sets of parameters; a robot carries one: pass agent.single(i)"
+                f"the network has {len(agent.networks)} sets of parameters; a robot carries one: pass agent.single(i)"
             )
+        network = cast(QNetwork, agent.networks[0])
         self.register_buffer("observation_scale", agent.observation_scale)
-        self.encoder = nn.Sequential(*(_plain(layer) for layer in agent.encoder))
-        self.gru = None if agent.memory is None else _plain(agent.memory)
-        self.head = _plain(agent.head)
+        self.encoder, self.gru, self.head = network.encoder, network.gru, network.head
 
     def forward(self, observation: Tensor, action_mask: Tensor, hidden_in: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the decision of one step.
@@ -57,23 +57,6 @@ class RobotNetwork(nn.Module):
         q = self.head(x)
         maneuver = torch.where(action_mask, q, -torch.inf).argmax(-1)
         return (maneuver, q) if self.gru is None else (maneuver, q, x)
-
-
-def _plain(layer: nn.Module) -> nn.Module:
-    """Return torch's own layer with the one set of parameters of an agent's layer."""
-    if isinstance(layer, AgentLinear):
-        outputs, inputs = layer.weight.shape[1:]
-        plain: nn.Module = nn.Linear(inputs, outputs)
-    elif isinstance(layer, AgentLayerNorm):
-        plain = nn.LayerNorm(layer.weight.shape[1])
-    elif isinstance(layer, AgentGRU):
-        plain = nn.GRU(layer.input_weight.shape[2], layer.hidden_weight.shape[2])
-    else:
-        return layer
-    with torch.no_grad():
-        for parameter, source in zip(plain.parameters(), layer.parameters(), strict=True):
-            parameter.copy_(source[0])
-    return plain
 
 
 def policy_model(agent: AgentNetwork, metadata: PolicyMetadata) -> onnx.ModelProto:

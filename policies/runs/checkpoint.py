@@ -22,6 +22,8 @@ from sim.errors import InputError
 
 Which = Literal["newest", "best"]
 WHICH: tuple[Which, ...] = ("newest", "best")
+FORMAT = 2
+"""Goes up when the tensors of a checkpoint get other names or meanings."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def save_checkpoint(folder: Path, which: Which, checkpoint: Checkpoint) -> None:
     tensors = folder / f"step_{checkpoint.info.steps:09d}_{digest[:8]}.safetensors"
     if not tensors.exists() or tensors.read_bytes() != data:
         write_atomically(tensors, data)
-    values = {"file": tensors.name, "bytes": len(data), "sha256": digest, **dataclasses.asdict(checkpoint.info)}
+    entry = {"format": FORMAT, "file": tensors.name, "bytes": len(data), "sha256": digest}
+    values = {**entry, **dataclasses.asdict(checkpoint.info)}
     write_atomically(folder / f"{which}.json", (json.dumps(values, indent=2) + "\n").encode())
     _remove_unnamed(folder)
 
@@ -108,18 +111,16 @@ def load_checkpoint(folder: Path, which: Which) -> Checkpoint:
     """Reads a checkpoint.
 
     Raises:
-        InputError: it is missing, cut short, changed or not readable.
+        InputError: it is missing, cut short, changed, not readable, or of another version's format.
     """
     pointer = folder / f"{which}.json"
     other = WHICH[1 - WHICH.index(which)]
     advice = f"valid is a whole checkpoint: restore the file from a copy, use {other!r} instead, or train anew"
+    values = _read_pointer(pointer, advice)
     try:
-        values = json.loads(pointer.read_text(encoding="utf-8"))
         name, size, digest = (values.pop(key) for key in ("file", "bytes", "sha256"))
         info = CheckpointInfo(**values)
-    except FileNotFoundError as error:
-        raise InputError(f"checkpoint {str(pointer)!r} is missing; valid is a run that saved one") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(f"checkpoint {str(pointer)!r} is not readable ({error}); {advice}") from error
     path = folder / str(name)
     try:
@@ -136,3 +137,20 @@ def load_checkpoint(folder: Path, which: Which) -> Checkpoint:
         return Checkpoint(safetensors.torch.load(data), info)
     except SafetensorError as error:
         raise InputError(f"checkpoint file {str(path)!r} holds no tensors ({error}); {advice}") from error
+
+
+def _read_pointer(pointer: Path, advice: str) -> dict[str, Any]:
+    """Return the values of a checkpoint's JSON, without its format, which must be this version's."""
+    try:
+        values = json.loads(pointer.read_text(encoding="utf-8"))
+        written = values.pop("format", 1)  # the first format did not name itself
+    except FileNotFoundError as error:
+        raise InputError(f"checkpoint {str(pointer)!r} is missing; valid is a run that saved one") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"checkpoint {str(pointer)!r} is not readable ({error}); {advice}") from error
+    if written != FORMAT:
+        raise InputError(
+            f"checkpoint {str(pointer)!r} has format {written!r}; valid is {FORMAT}: train anew, or use the version of "
+            "fleetmix that wrote it"
+        )
+    return dict(values)

@@ -27,6 +27,16 @@ def make_agent(config: AgentConfig, scene: SceneConfig = SCENE, seed: int = 1) -
     return agent.eval()
 
 
+def set_values(agent: AgentNetwork, values: list[float]) -> None:
+    """Give the actions the same values for every robot, whatever it observes."""
+    with torch.no_grad():
+        for name, parameter in agent.named_parameters():
+            if name.endswith("head.weight"):
+                parameter.zero_()
+            elif name.endswith("head.bias"):
+                parameter.copy_(torch.tensor(values))
+
+
 def make_metadata(config: AgentConfig, scene: SceneConfig = SCENE) -> PolicyMetadata:
     """What its files say."""
     training = Training("qmix", 123_456, 7, {"throughput": 0.1 + 0.2})
@@ -54,10 +64,7 @@ def gru_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def always_go(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that delivers without having learned anything."""
     agent = make_agent(MLP, THREE)
-    with torch.no_grad():
-        agent.head.weight.zero_()
-        agent.head.bias.zero_()
-        agent.head.bias[..., MANEUVERS.index("go")] = 1.0
+    set_values(agent, [float(maneuver == "go") for maneuver in MANEUVERS])
     return write_bundle(agent, make_metadata(MLP, THREE), tmp_path_factory.mktemp("go") / "bundle", 3).path
 
 

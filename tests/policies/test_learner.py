@@ -82,8 +82,8 @@ def constant_learner(mixer: nn.Module, online: list[float], target: list[float])
     agent = AgentNetwork(2, torch.ones(1), 3, AgentConfig(hidden=2))
     learner = QLearner(agent, mixer, torch.ones(1), LearnerConfig(gamma=0.5, trace_decay=0.0))
     for network, values in ((agent, online), (learner.target_agent, target)):
-        network.head.weight.data.zero_()
-        network.head.bias.data.copy_(torch.tensor([values]))
+        network.get_parameter("networks.0.head.weight").data.zero_()
+        network.get_parameter("networks.0.head.bias").data.copy_(torch.tensor(values))
     return learner
 
 
@@ -135,7 +135,7 @@ def test_a_forbidden_action_never_enters_a_target(seed: int) -> None:
     batch = replace(batch, action_mask=batch.action_mask & (torch.arange(ACTIONS) != ACTIONS - 1))
     before = learner.loss(batch)[1]["return_mean"]
     for network in (learner.agent, learner.target_agent):  # the action that nobody may take looks best by far
-        network.head.bias.data[0, -1] += 1e6
+        network.get_parameter("networks.0.head.bias").data[-1] += 1e6
     assert torch.equal(learner.loss(batch)[1]["return_mean"], before)
 
 

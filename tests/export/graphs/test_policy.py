@@ -11,7 +11,7 @@ from export.graphs.origin import Training, generic_metadata
 from export.graphs.policy import policy_model
 from policies.agent import AgentConfig, AgentNetwork
 from sim.errors import InputError
-from tests.export.conftest import GRU, MLP, make_agent, make_metadata
+from tests.export.conftest import GRU, MLP, make_agent, make_metadata, set_values
 
 
 def sessions_feeds(config: AgentConfig, batch: int) -> dict[str, np.ndarray]:
@@ -52,10 +52,7 @@ def test_any_batch_gives_the_values_of_the_fleets_network(config: AgentConfig) -
 def test_only_allowed_maneuvers_are_chosen_and_the_first_wins_a_tie() -> None:
     config = AgentConfig("mlp", hidden=4)
     agent = AgentNetwork(1, torch.ones(2), 3, config)
-    with torch.no_grad():
-        for parameter in agent.head.parameters():
-            parameter.zero_()
-        agent.head.bias[0] = torch.tensor([1.0, 2.0, 2.0])  # whatever is seen: Q = 1, 2, 2
+    set_values(agent, [1.0, 2.0, 2.0])
     model = policy_model(agent, generic_metadata([-1, -1], [1, 1], 3, config, Training("vdn", 1, 0)))
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     masks = np.array([[1, 1, 1], [1, 0, 1], [1, 0, 0]], np.bool_)

@@ -25,8 +25,8 @@ from policies.evaluate import GreedyPolicy, run_episode
 from sim.env import WarehouseEnv
 from sim.errors import InputError
 from sim.layout import load_layout
-from sim.observation import NEIGHBOUR
-from tests.export.conftest import GRU, MLP, SCENE, make_agent, make_metadata
+from sim.observation import MANEUVERS, NEIGHBOUR
+from tests.export.conftest import GRU, MLP, SCENE, make_agent, make_metadata, set_values
 
 
 def origin_of(config: AgentConfig) -> Origin:
@@ -169,12 +169,10 @@ def test_a_changed_controller_is_found(origin: tuple[Origin, Path]) -> None:
 
 def test_ties_are_counted_and_not_an_error(tmp_path: Path) -> None:
     made_from = origin_of(AgentConfig("mlp", hidden=8))
-    with torch.no_grad():
-        for parameter in made_from.agent.head.parameters():
-            parameter.zero_()  # every maneuver has the value 0
+    set_values(made_from.agent, [0.0] * len(MANEUVERS))
     bundle = write_bundle(made_from.agent, made_from.metadata, tmp_path / "bundle", 2)
-    with torch.no_grad():
-        made_from.agent.head.bias[:, -1] = 5e-6  # in torch the last one is better, by less than a tie
+    almost_equal = [0.0] * (len(MANEUVERS) - 1) + [5e-6]
+    set_values(made_from.agent, almost_equal)  # in torch the last is better by less than a tie
     tally = Tally()
     compare_random(open_model(bundle, "robot_0.onnx", "policy"), 0, TorchOracle(made_from.agent), 100, tally)
     assert tally.decisions == 100

@@ -150,6 +150,18 @@ def test_damage_is_named(tmp_path, damage, words):
     assert "\n" not in message
 
 
+def test_a_checkpoint_of_an_earlier_version_is_refused_in_one_line(tmp_path):
+    save_checkpoint(tmp_path, "best", checkpoint(1))
+    pointer = tmp_path / "best.json"
+    values = json.loads(pointer.read_text())
+    del values["format"]  # the first format did not name itself
+    pointer.write_text(json.dumps(values))
+    with pytest.raises(InputError) as error:
+        load_checkpoint(tmp_path, "best")
+    advice = "train anew, or use the version of fleetmix that wrote it"
+    assert str(error.value) == f"checkpoint {str(pointer)!r} has format 1; valid is 2: {advice}"
+
+
 def test_a_listed_file_that_holds_no_tensors_is_refused(tmp_path):
     save_checkpoint(tmp_path, "newest", checkpoint(1))
     (tensors,) = tmp_path.glob("*.safetensors")
