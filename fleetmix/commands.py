@@ -144,6 +144,7 @@ def keys(
     out: Place,
     robots: int | None = None,
     host: tuple[str, ...] = ("127.0.0.1", "localhost"),
+    port: int = 7447,
     days: float = 365.0,
     add: tuple[str, ...] = (),
     revoke: tuple[str, ...] = (),
@@ -154,6 +155,7 @@ def keys(
         out: folder of the keys; one that exists is changed by --add and --revoke alone.
         robots: how many, robot_0 and so on, of a new fleet.
         host: names or addresses of a new fleet's base, as robots reach it; the first is where they connect to.
+        port: where a new fleet's base listens.
         days: how long the new keys count.
         add: robots to issue keys to.
         revoke: robots, operator or base whose keys shall no longer count; each gets a new one.
@@ -174,7 +176,8 @@ def keys(
             log("the base's old key counts with robots until it expires; if it was stolen, make a new folder of keys")
         return
     require(1 <= robots <= 1000, "robots", robots, "1 to 1000")
-    make_keys(out, [f"robot_{i}" for i in range(robots)], host, lasts)
+    require(1 <= port < 2**16, "port", port, "1 to 65535")
+    make_keys(out, [f"robot_{i}" for i in range(robots)], host, lasts, port)
     log(f"keys: {out}/base.json, operator.json, robot_<i>.json; ca.key, which makes more, belongs on no robot")
     log(f"next: fleetmix fleet --zenoh {out / 'base.json'}")
 

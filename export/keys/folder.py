@@ -22,14 +22,17 @@ from policies.files import write_atomically
 from sim.errors import InputError, require
 
 BASE = "base"
-_PORT = 7447
+PORT = 7447
+"""Where a base listens unless told otherwise."""
 _SECRET = 0o600
 _LONGEST = 55
 """Characters of a name: a common name has 64 at most, and the serial takes nine."""
 Side = Literal["listen", "connect"]
 
 
-def make_keys(folder: Path, robots: Sequence[str], hosts: Sequence[str], lasts: datetime.timedelta) -> None:
+def make_keys(
+    folder: Path, robots: Sequence[str], hosts: Sequence[str], lasts: datetime.timedelta, port: int = PORT
+) -> None:
     """Write a new authority, and the files of base, operator and robots; the folder appears complete or not at all.
 
     Args:
@@ -37,6 +40,7 @@ def make_keys(folder: Path, robots: Sequence[str], hosts: Sequence[str], lasts: 
         robots: their names.
         hosts: names or addresses of the base; robots connect to the first.
         lasts: how long the keys count.
+        port: where the base listens.
 
     Raises:
         InputError: the folder holds something, can't be written, or a name or a host is not valid.
@@ -59,11 +63,11 @@ def make_keys(folder: Path, robots: Sequence[str], hosts: Sequence[str], lasts: 
         write_atomically(new / CERTIFICATE, certificate)
         write_atomically(new / KEY, key, _SECRET)
         own = authority.issue(_with_serial(BASE), lasts, hosts)
-        listen = _endpoint(_listens_at(hosts[0]))
+        listen = _endpoint(_listens_at(hosts[0]), port)
 
         _write(new, BASE, _settings("listen", listen, authority, own) | {"access_control": access_control(names)})
         for name, common in names.items():
-            _issue(new, name, common, authority, hosts[0], lasts)
+            _issue(new, name, common, authority, _endpoint(hosts[0], port), lasts)
         new.rename(folder)
     except OSError as error:
         raise InputError(f"can't write {str(folder)!r}: {error.strerror}") from error
@@ -90,7 +94,8 @@ def change_keys(folder: Path, add: Sequence[str], revoke: Sequence[str], lasts: 
         names = common_names(settings["access_control"])
         tls = settings["transport"]["link"]["tls"]
         hosts = hosts_of(base64.b64decode(tls["listen_certificate_base64"]))
-    except (KeyError, TypeError, ValueError) as error:
+        port = int(settings["listen"]["endpoints"][0].rpartition(":")[2])
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise _not_mine(folder / f"{BASE}.json", error) from error
     for name in _checked(add):
         require(name not in names, "add", name, "a robot without a key; --revoke replaces one")
@@ -101,14 +106,14 @@ def change_keys(folder: Path, add: Sequence[str], revoke: Sequence[str], lasts: 
         tls |= _identity("listen", authority.issue(_with_serial(BASE), lasts, hosts))
     _write(folder, BASE, settings | {"access_control": access_control(names | changed)})
     for name, common in changed.items():
-        _issue(folder, name, common, authority, hosts[0], lasts)
+        _issue(folder, name, common, authority, _endpoint(hosts[0], port), lasts)
 
 
 def _issue(
-    folder: Path, name: str, common_name: str, authority: Authority, host: str, lasts: datetime.timedelta
+    folder: Path, name: str, common_name: str, authority: Authority, endpoint: str, lasts: datetime.timedelta
 ) -> None:
     own = authority.issue(common_name, lasts)
-    _write(folder, name, _settings("connect", _endpoint(host), authority, own))
+    _write(folder, name, _settings("connect", endpoint, authority, own))
 
 
 def _listens_at(host: str) -> str:
@@ -118,8 +123,8 @@ def _listens_at(host: str) -> str:
     return "::" if ":" in host else "0.0.0.0"
 
 
-def _endpoint(host: str) -> str:
-    return f"tls/[{host}]:{_PORT}" if ":" in host else f"tls/{host}:{_PORT}"
+def _endpoint(host: str, port: int) -> str:
+    return f"tls/[{host}]:{port}" if ":" in host else f"tls/{host}:{port}"
 
 
 def _settings(side: Side, endpoint: str, authority: Authority, own: Identity) -> dict[str, Any]:

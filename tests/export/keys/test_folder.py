@@ -86,11 +86,13 @@ def test_only_the_base_s_key_can_host(keys: Path) -> None:
 
 
 def test_robots_connect_to_the_first_host_and_know_the_base_by_all(tmp_path: Path) -> None:
-    keys = make(tmp_path / "keys", "--host", "warehouse.local", "192.168.0.5", "--days", "7")
-    assert settings(keys, "robot_1")["connect"]["endpoints"] == ["tls/warehouse.local:7447"]
-    assert settings(keys, "base")["listen"]["endpoints"] == ["tls/0.0.0.0:7447"]
+    keys = make(tmp_path / "keys", "--host", "warehouse.local", "192.168.0.5", "--days", "7", "--port", "7000")
+    assert settings(keys, "robot_1")["connect"]["endpoints"] == ["tls/warehouse.local:7000"]
+    assert settings(keys, "base")["listen"]["endpoints"] == ["tls/0.0.0.0:7000"]
     assert names_in(certificate(keys, "base")) == ["warehouse.local", "192.168.0.5"]
     assert 6.9 < days_left(certificate(keys, "operator")) < 7
+    fleetmix.main(["keys", str(keys), "--add", "robot_2"])
+    assert settings(keys, "robot_2")["connect"]["endpoints"] == ["tls/warehouse.local:7000"]
 
 
 def test_a_revoked_key_is_off_the_list_and_replaced(keys: Path) -> None:
