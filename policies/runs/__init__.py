@@ -1,0 +1,1 @@
+"""A training run on disk and on the terminal: settings, folder, checkpoints, log, progress."""
