@@ -91,7 +91,7 @@ done
 
 
 def settings(folder: Path, who: str, user: dict[str, str]) -> Path:
-    """A Zenoh configuration file as docs/on-robot.md shows it."""
+    """A Zenoh configuration file with TLS and a password."""
     own = {"certificate": str(folder / f"{who}.pem"), "private_key": str(folder / f"{who}.key")}
     tls: dict[str, Any] = {"root_ca_certificate": str(folder / "ca.pem"), "enable_mtls": True}
     tls |= {f"{side}_{key}": value for side in ("listen", "connect") for key, value in own.items()}
