@@ -16,10 +16,10 @@ from typing import Any
 import yaml
 
 from policies.agent import AgentNetwork
-from policies.runs.checkpoint import CheckpointInfo, Which, load_checkpoint
-from policies.runs.config import TrainConfig
 from policies.environments import EnvSource
 from policies.files import write_atomically
+from policies.runs.checkpoint import CheckpointInfo, Which, load_checkpoint
+from policies.runs.config import TrainConfig
 from sim.errors import InputError
 from sim.settings import read_settings
 

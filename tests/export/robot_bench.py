@@ -1,21 +1,15 @@
 """A bench for one real robot process: a base under a test's control, on a real transport."""
 
-import hashlib
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
 
-from export.bundle.files import MANIFEST
-from export.bundle.manifest import open_bundle
 from export.fleet.processes import RobotProcesses, free_endpoint
 from export.protocol import transport
 from export.protocol.framing import Header, address
@@ -179,35 +173,3 @@ def connected(bench: Bench) -> None:
         bench.processes.require_running()
         assert time.monotonic() < end, bench.said()
         time.sleep(0.02)
-
-
-def change_model(bundle: Path, file: str, output: str, add: Callable[[str, str], list[Any]]) -> None:
-    """Puts nodes between a graph's output and what made it, and lists the new file in the manifest.
-
-    Args:
-        bundle: its folder.
-        file: name of the ONNX file.
-        output: name of the output.
-        add: nodes (and constants) from the name of the inner value to the output.
-    """
-    model = onnx.load(bundle / file)
-    for node in model.graph.node:
-        node.output[:] = ["inner" if name == output else name for name in node.output]
-        node.input[:] = ["inner" if name == output else name for name in node.input]
-    for part in add("inner", output):
-        (model.graph.initializer if isinstance(part, TensorProto) else model.graph.node).append(part)
-    repin(bundle, file, model.SerializeToString())
-
-
-def repin(bundle: Path, file: str, data: bytes) -> None:
-    """Replaces a file and its entry in the manifest."""
-    (bundle / file).write_bytes(data)
-    manifest = open_bundle(bundle).manifest
-    entry = replace(manifest.files[file], sha256=hashlib.sha256(data).hexdigest(), size=len(data))
-    text = replace(manifest, files={**manifest.files, file: entry}).to_json()
-    (bundle / MANIFEST).write_text(text)
-    assert asdict(open_bundle(bundle).manifest)["files"][file]["size"] == len(data)
-
-
-def constant(name: str, value: float) -> TensorProto:
-    return helper.make_tensor(name, TensorProto.FLOAT, [], [value])

@@ -19,7 +19,8 @@ from export.fleet.processes import RobotProcesses, free_endpoint
 from export.protocol.messages import Mode, Reason
 from export.runtime import OnnxPolicy
 from sim.errors import InputError
-from tests.export.robot_bench import NAME, change_model, constant, repin, robot_bench
+from tests.export.onnx_edits import change_model, constant, repin
+from tests.export.robot_bench import NAME, robot_bench
 
 pytestmark = pytest.mark.slow
 

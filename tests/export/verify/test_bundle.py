@@ -1,5 +1,4 @@
 import dataclasses
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from sim.errors import InputError
 from sim.layout import load_layout
 from sim.observation import MANEUVERS, NEIGHBOUR
 from tests.export.conftest import GRU, MLP, SCENE, make_agent, make_metadata, set_values
+from tests.export.onnx_edits import repin
 
 
 def origin_of(config: AgentConfig) -> Origin:
@@ -45,11 +45,7 @@ def replace_file(folder: Path, name: str, change: Callable[[onnx.ModelProto], No
     """Changes a file and makes the manifest agree, as somebody would who knows how."""
     model = onnx.load(folder / name)
     change(model)
-    data = model.SerializeToString()
-    (folder / name).write_bytes(data)
-    manifest = json.loads((folder / MANIFEST).read_text())
-    manifest["files"][name] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    repin(folder, name, model.SerializeToString())
 
 
 def nudge(model: onnx.ModelProto, name: str, index: int, factor: float) -> None:

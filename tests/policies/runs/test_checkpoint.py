@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from policies.runs.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint, save_checkpoint
 from policies.files import write_atomically
+from policies.runs.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint, save_checkpoint
 from sim.errors import InputError
 
 

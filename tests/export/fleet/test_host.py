@@ -1,0 +1,31 @@
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from export.fleet.processes import RobotProcesses, free_endpoint
+
+
+@pytest.mark.slow
+def test_the_fleet_command_hosts_robots_that_come_and_go(mlp_bundle: Path) -> None:
+    endpoint = free_endpoint()
+    host = [sys.executable, "-m", "fleetmix", "fleet", "--bundle", str(mlp_bundle), "--listen", endpoint]
+    fleet = subprocess.Popen(host, stdout=subprocess.PIPE, text=True)
+    assert fleet.stdout is not None
+    try:
+        while "robots connect to" not in (line := fleet.stdout.readline()):
+            assert line or fleet.poll() is None
+        with RobotProcesses(mlp_bundle, ["robot_0", "robot_1"], endpoint) as processes:
+            end = time.monotonic() + 20
+            while not all("drives" in processes.output(name) for name in processes.running):
+                assert time.monotonic() < end
+                time.sleep(0.05)
+        fleet.send_signal(signal.SIGINT)
+        said = fleet.communicate(timeout=10)[0]
+        assert fleet.returncode == 0
+        assert "of 2 robots driven" in said
+    finally:
+        fleet.kill()
