@@ -1,7 +1,7 @@
 """From a maneuver and a robot's own sensors to a speed and a turn rate, ten times a second.
 
-Path tracking turns the maneuver into what the robot would like to do, relative to the bearing of its next waypoint; the
-governor then sees to it that nothing is hit. The same as an ONNX graph: `export.graphs.controller`.
+Path tracking turns the maneuver into the desired command, relative to the bearing of the next waypoint; the governor
+keeps it free of collisions (`sim.governor`). The same as an ONNX graph: `export.graphs.controller`.
 """
 
 import math
@@ -9,10 +9,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.governor import GAIN, MAX_SPEED, MAX_TURN, govern
+from sim.governor import govern
 from sim.kernels import kernel
+from sim.limits import LIMIT
 from sim.observation import MANEUVERS, NEIGHBOUR, VectorSpec
-from sim.scene import RobotConfig
 
 _TRACKING = {
     "stop": (0.0, 0.0, 0.0),
@@ -27,37 +27,20 @@ _TRACKING = {
 TRACKING = np.array([_TRACKING[name] for name in MANEUVERS])
 """Of each maneuver: share of the largest speed, angle from the waypoint's bearing [rad], whether it steers (0 or 1)."""
 TINY = 1e-12
-"""Decides that a robot turns left when the wanted direction is exactly behind it."""
-
-
-def pack_limits(config: RobotConfig, control_period: float) -> NDArray[np.float64]:
-    """The robot's figures as one array [9], in the order given in `sim.governor`; `control_period` in seconds."""
-    return np.array(
-        [
-            config.radius,
-            config.max_speed,
-            config.max_turn_rate,
-            config.max_acceleration,
-            config.max_turn_acceleration,
-            config.lidar_range,
-            config.heading_gain,
-            config.safety_margin,
-            control_period,
-        ]
-    )
+"""Decides that a robot turns left when the desired direction is exactly behind it."""
 
 
 def controller_offsets(spec: VectorSpec) -> NDArray[np.int64]:
-    """Where a flat observation holds lidar, waypoint, velocity and neighbours: start and end of each [4, 2]."""
+    """Return where a flat observation holds lidar, waypoint, velocity and neighbours: start and end of each [4, 2]."""
     slices = (spec.slice(name) for name in ("lidar", "waypoint", "velocity", "neighbours"))
     return np.array([(s.start, s.stop) for s in slices], np.int64)
 
 
 @kernel
 def track(maneuver: int, waypoint: NDArray[np.float32], limits: NDArray[np.float64]) -> tuple[float, float]:
-    """The speed [m/s] and turn rate [rad/s] that a maneuver asks for, nothing being in the way.
+    """Return the speed [m/s] and turn rate [rad/s] that a maneuver stands for, with nothing in the way.
 
-    v = scale * v_max * max(0, cos(error))^2, w = gain * error; the error is the angle from the heading to the wanted
+    v = scale * v_max * max(0, cos(error))^2, w = gain * error; the error is the angle from the heading to the desired
     direction.
     """
     x, y = float(waypoint[0]), float(waypoint[1])
@@ -67,8 +50,8 @@ def track(maneuver: int, waypoint: NDArray[np.float32], limits: NDArray[np.float
     norm = math.sqrt(x * x + y * y)
     cos_error = max(0.0, forward / max(norm, 1e-9))
     error = 2.0 * math.atan((left + TINY) / max(norm + forward, TINY))
-    w = steers * limits[GAIN] * error
-    return scale * limits[MAX_SPEED] * cos_error**2, min(max(w, -limits[MAX_TURN]), limits[MAX_TURN])
+    w, w_max = steers * limits[LIMIT.heading_gain] * error, limits[LIMIT.max_turn_rate]
+    return scale * limits[LIMIT.max_speed] * cos_error**2, min(max(w, -w_max), w_max)
 
 
 @kernel
@@ -81,15 +64,15 @@ def control(
     limits: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    """Writes one robot's command, from its own sensors.
+    """Write one robot's command, from its own sensors.
 
     Args:
         maneuver: index into `MANEUVERS`.
         lidar: ranges [rays], m, the first ray ahead, counter-clockwise.
         waypoint: forward, left [2], m.
         velocity: own speed and turn rate [2], m/s, rad/s.
-        neighbours: what is kept of the broadcasts [neighbours, 9], in the order of `sim.observation.NEIGHBOUR`.
-        limits: from `pack_limits`.
+        neighbours: what is kept of the broadcasts [neighbours, 9], in the order of `NEIGHBOUR`.
+        limits: from `sim.limits.pack_limits`.
         out: speed, turn rate [2], m/s, rad/s, written; not more than the robot can reach in one control period.
     """
     v, w = track(maneuver, waypoint, limits)
@@ -104,13 +87,13 @@ def control_all(
     limits: NDArray[np.float64],
     commands: NDArray[np.float64],
 ) -> None:
-    """Writes every robot's command, each from its own observation.
+    """Write every robot's command, each from its own observation.
 
     Args:
         maneuvers: indices into `MANEUVERS` [robots].
         observations: flat observations [robots, size].
         offsets: from `controller_offsets`.
-        limits: from `pack_limits`.
+        limits: from `sim.limits.pack_limits`.
         commands: speed [m/s], turn rate [rad/s], written [robots, 2].
     """
     for i in range(len(maneuvers)):

@@ -14,9 +14,10 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from sim.controller import control_all, controller_offsets, pack_limits
+from sim.controller import control_all, controller_offsets
 from sim.errors import InputError
 from sim.layout import Layout
+from sim.limits import pack_limits
 from sim.observation import MANEUVERS, VectorSpec, observation_spec, state_spec
 from sim.orders import OrderType, PickAndDeliver
 from sim.scene import DriveModel, SceneConfig, open_scene, robot_names

@@ -14,8 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-# The order of the array of limits: that of `sim.governor`, which a robot without numba does not load.
-MAX_SPEED, MAX_TURN, ACCELERATION, TURN_ACCELERATION, PERIOD = 1, 2, 3, 4, 8
+from sim.limits import LIMIT
 
 AHEAD = 0.9
 """How far ahead on the polyline the point lies that the robot steers for [m] ..."""
@@ -128,12 +127,13 @@ def steer(
         speed: own speed [m/s].
         turn: own turn rate [rad/s].
         gear: 1 forwards, -1 backwards, as returned the last time; 1 at first.
-        limits: from `sim.controller.pack_limits`.
+        limits: from `sim.limits.pack_limits`.
 
     Returns:
         Speed [m/s], below 0 backwards, and turn rate [rad/s], as far as one control period can reach them; the gear.
     """
-    v_max, w_max, acceleration, period = limits[MAX_SPEED], limits[MAX_TURN], limits[ACCELERATION], limits[PERIOD]
+    v_max, w_max, period = limits[LIMIT.max_speed], limits[LIMIT.max_turn_rate], limits[LIMIT.control_period]
+    acceleration = limits[LIMIT.max_acceleration]
     distance = max(math.sqrt(forward * forward + left * left), 1e-9)
     if gear * forward < -OTHER_GEAR * distance:
         gear = -gear
@@ -152,5 +152,5 @@ def steer(
     turns = pivots or (v < TURNING_SPEED and room > 0.0)
     w = PIVOT_GAIN * bearing if turns else curvature * v
     w = min(max(w, -w_max), w_max)
-    most = limits[TURN_ACCELERATION] * period
+    most = limits[LIMIT.max_turn_acceleration] * period
     return gear * v, min(max(w, turn - most), turn + most), gear

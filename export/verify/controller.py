@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from export.runtime import CONTROLLER_FIELDS, Model
 from export.verify.policy import TOLERANCE, VerifyError
-from sim.controller import control_all, controller_offsets, pack_limits
+from sim.controller import control_all, controller_offsets
+from sim.limits import pack_limits
 from sim.observation import MANEUVERS, NEIGHBOUR, VectorSpec, observation_spec
 from sim.scene import SceneConfig
 

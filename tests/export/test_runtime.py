@@ -193,7 +193,7 @@ def test_a_network_without_finite_values_is_refused(bundle: Path) -> None:
 
 
 def test_the_controller_commands_what_the_compiled_one_does(controller: OnnxController) -> None:
-    from sim.controller import pack_limits
+    from sim.limits import pack_limits
 
     scene = make_metadata(MLP).scene
     assert scene is not None

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from sim.controller import TRACKING, controller_offsets, pack_limits, track
-from sim.governor import GAIN, MARGIN, PERIOD, RADIUS
+from sim.controller import TRACKING, controller_offsets, track
+from sim.limits import LIMIT, pack_limits
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import RobotConfig
 
@@ -52,7 +52,10 @@ def test_every_maneuver_has_a_row() -> None:
 
 def test_limits_and_offsets_follow_the_names() -> None:
     limits = pack_limits(RobotConfig(radius=0.4, heading_gain=5.0, safety_margin=0.07), 0.2)
-    assert [limits[i] for i in (RADIUS, GAIN, MARGIN, PERIOD)] == [0.4, 5.0, 0.07, 0.2]
+    assert limits[LIMIT.radius] == 0.4
+    assert limits[LIMIT.heading_gain] == 5.0
+    assert limits[LIMIT.safety_margin] == 0.07
+    assert limits[LIMIT.control_period] == 0.2
     spec = observation_spec(RobotConfig())
     sizes = [stop - start for start, stop in controller_offsets(spec)]
     assert sizes == [24, 2, 2, 27]

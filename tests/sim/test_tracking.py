@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sim.controller import pack_limits
+from sim.limits import pack_limits
 from sim.scene import RobotConfig
 from sim.tracking import place_on_way, point_ahead, steer
 

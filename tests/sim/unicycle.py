@@ -8,8 +8,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.controller import control_all, controller_offsets, pack_limits
+from sim.controller import control_all, controller_offsets
 from sim.lidar import scan
+from sim.limits import LIMIT, pack_limits
 from sim.observation import observation_spec, write_observation
 from sim.scene import RobotConfig
 
@@ -63,32 +64,31 @@ def _drive(
     limits: NDArray[np.float64],
     bounds: NDArray[np.float32],
 ) -> tuple[float, float]:
-    n, dt = len(poses), 0.1 / SUBSTEPS
+    n, dt, reach = len(poses), 0.1 / SUBSTEPS, limits[LIMIT.lidar_range]
+    steps = limits[LIMIT.max_acceleration] * dt, limits[LIMIT.max_turn_acceleration] * dt
     lidar = np.empty((n, offsets[0, 1] - offsets[0, 0]), np.float32)
     observations, commands = np.empty((n, bounds.shape[1]), np.float32), np.empty((n, 2))
     to_racks, to_robots = 1e3, 1e3
     for _ in range(ticks):
-        scan(blocked, poses, limits[0], limits[5], lidar)
+        scan(blocked, poses, limits[LIMIT.radius], reach, lidar)
         broadcasts = np.zeros((n, 7))
         broadcasts[:, :3], broadcasts[:, 3], broadcasts[:, 4:6] = poses, velocities[:, 0], waypoints
         for i in range(n):
             own, turn_rate, waypoint = observations[i], velocities[i, 1], waypoints[i]
-            _write_observation(
-                own, bounds, lidar[i], broadcasts, i, turn_rate, waypoint, 1.0, maneuvers[i], limits[5], 3
-            )
+            _write_observation(own, bounds, lidar[i], broadcasts, i, turn_rate, waypoint, 1.0, maneuvers[i], reach, 3)
         control_all(maneuvers, observations, offsets, limits, commands)
         for _ in range(SUBSTEPS):
             for i in range(n):
-                for j, most in enumerate((limits[3] * dt, limits[4] * dt)):
+                for j, most in enumerate(steps):
                     velocities[i, j] += min(max(commands[i, j] - velocities[i, j], -most), most)
                 poses[i, 2] += velocities[i, 1] * dt
                 poses[i, 0] += velocities[i, 0] * math.cos(poses[i, 2]) * dt
                 poses[i, 1] += velocities[i, 0] * math.sin(poses[i, 2]) * dt
             for i in range(n):
-                to_racks = min(to_racks, rack_gap(blocked, poses[i, 0], poses[i, 1], limits[0]))
+                to_racks = min(to_racks, rack_gap(blocked, poses[i, 0], poses[i, 1], limits[LIMIT.radius]))
                 for j in range(i):
                     dx, dy = poses[i, 0] - poses[j, 0], poses[i, 1] - poses[j, 1]
-                    to_robots = min(to_robots, math.sqrt(dx * dx + dy * dy) - 2 * limits[0])
+                    to_robots = min(to_robots, math.sqrt(dx * dx + dy * dy) - 2 * limits[LIMIT.radius])
     return to_racks, to_robots
 
 

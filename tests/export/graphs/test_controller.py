@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from export.graphs.controller import build_controller
-from sim.controller import control_all, controller_offsets, pack_limits
+from sim.controller import control_all, controller_offsets
 from sim.env import WarehouseEnv
+from sim.limits import pack_limits
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import RobotConfig
 
