@@ -47,7 +47,7 @@ class Site:
         """A robot's process; returns what asks for its log."""
         robots = RobotProcesses(self._bundle, [name], endpoint, "--zenoh", str(zenoh))
         self._stack.enter_context(robots)
-        return lambda: robots.said(name)
+        return lambda: robots.output(name)
 
 
 @pytest.fixture
