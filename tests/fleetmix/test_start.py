@@ -51,7 +51,8 @@ def test_the_overview_names_every_command(arguments: list[str], capsys: pytest.C
 def test_a_robot_without_the_training_packages_is_told_what_it_lacks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "fleetmix.commands")
+    for name in [name for name in sys.modules if name.startswith("fleetmix.")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "tyro", None)  # as if it were not installed
     with pytest.raises(SystemExit) as stop:
         fleetmix.main(["train"])

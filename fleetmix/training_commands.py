@@ -1,0 +1,104 @@
+"""The commands that need no robot: train, evaluate, list what ships, and the whole path in one go.
+
+A command imports what it runs, so that help and mistakes come at once: torch alone takes two seconds to load.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from fleetmix.options import EvalConfig, TrainShortcuts
+from fleetmix.output import log, show
+from policies.files import write_atomically
+from policies.runs.config import TrainConfig
+from sim.errors import InputError
+
+Place = Annotated[Path, tyro.conf.Positional]
+Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
+Shortcuts = Annotated[TrainShortcuts, tyro.conf.arg(name="")]
+Evaluation = Annotated[EvalConfig, tyro.conf.arg(name="")]
+
+
+def train(settings: Settings, short: Shortcuts, run: Path | None = None, resume: bool = False) -> None:
+    """Train a fleet.
+
+    Args:
+        settings: everything that decides how training goes.
+        short: short forms.
+        run: the run folder; by default runs/SCENE-ALGO-SEED.
+        resume: go on with the run in that folder.
+    """
+    from policies.train import train as train_fleet
+
+    config = short.resolve(settings)
+    if config.env and (short.scene, short.robots) != (None, None):
+        raise InputError("scene and robots belong to the warehouse; valid with --env is to leave them out")
+    result = train_fleet(config, run or _default_run(config), resume)
+    log(f"{result.steps:,} env steps in {result.seconds / 60:.1f} min; run folder: {result.run}")
+    if result.interrupted:
+        sys.exit(130)
+    log(f"next: fleetmix evaluate {result.run}")
+
+
+def evaluate(run: Place, options: Evaluation) -> None:
+    """Measure a run's greedy policy against always-go and the solo bound, on the same seeds.
+
+    Args:
+        run: the run folder.
+        options: where and how often.
+    """
+    from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns
+    from policies.results import as_json
+    from policies.runs.folder import EVALUATION, load_agent, load_run
+
+    opened = load_run(run)
+    network, _ = load_agent(opened)
+    name = opened.config.algo.upper()
+    if opened.config.env:
+        show(evaluate_returns(opened.source, network, name, options.episodes, options.seed), options.json)
+        return
+    trained = opened.config.scene, opened.source.parsed_layout()
+    scene, layout = choose_scene(*trained, options.scene, options.robots, options.drive)
+    rows = evaluate_fleet([GreedyPolicy(network, name)], scene, layout, options.episodes, options.seed)
+    if scene == opened.config.scene:
+        write_atomically(opened.path / EVALUATION, as_json(rows).encode())
+    show(rows, options.json)
+
+
+def scenes() -> None:
+    """List the scenes that ship."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sim.layout import load_layout, scene_names
+
+    table = Table("scene", "robots", "size", "pick cells", "stations")
+    for name in scene_names():
+        layout = load_layout(name)
+        size = f"{layout.columns} x {layout.rows} m"
+        table.add_row(name, str(layout.robots), size, str(len(layout.picks)), str(len(layout.stations)))
+    Console().print(table)
+
+
+def demo(settings: Settings, short: Shortcuts, run: Path = Path("runs/demo"), episodes: int = 20) -> None:
+    """Train, evaluate, export, verify and drive; then one table, a learning curve and a film.
+
+    Args:
+        settings: everything that decides how training goes.
+        short: short forms.
+        run: the run folder; everything goes there.
+        episodes: how many to evaluate each policy in.
+    """
+    from fleetmix.demo import demo as run_demo
+
+    rows = run_demo(short.resolve(settings), run, episodes, log)
+    show(rows, run / "table.json")
+    for name in ("learning_curve.png", "fleet.gif", "bundle"):
+        log(f"{name}: {run / name}")
+
+
+def _default_run(config: TrainConfig) -> Path:
+    name = config.env.replace(":", "-") or Path(config.scene.layout).stem
+    return Path("runs") / f"{name}-{config.algo}-{config.seed}"
