@@ -20,10 +20,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from policies.config import ALGOS
 from policies.evaluate import GreedyPolicy, evaluate_fleet
 from policies.files import write_atomically
 from policies.results import Row, mean_and_ci95
-from policies.runs.config import ALGOS, TrainConfig
+from policies.runs.config import TrainConfig
 from policies.runs.folder import load_agent, load_run
 from policies.train import train
 from sim.scene import open_scene

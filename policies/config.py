@@ -1,9 +1,12 @@
-"""The settings of the agent network and of the learner, without torch: a command line can show them before it loads."""
+"""The settings of agent network, mixer and learner, without torch: a command line can show them before it loads."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 AgentKind = Literal["mlp", "gru"]
+Algo = Literal["qmix", "vdn", "iql"]
+"""The names of `policies.mixers.MIXERS`, which needs torch."""
+ALGOS: tuple[Algo, ...] = get_args(Algo)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from policies.agent import AgentNetwork
 from policies.collector import Episode
 from policies.environments import Team
 from policies.learner import QLearner
-from policies.mixers import IndependentMixer, QMixer, VDNMixer
+from policies.mixers import MIXERS
 from policies.replay import ReplayBuffer
 from policies.rollout import Rollout, RolloutError
 from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
@@ -54,11 +53,7 @@ def make_learner(config: TrainConfig, team: Team) -> QLearner:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         agent = AgentNetwork(n_agents, torch.from_numpy(team.observation_scale), team.n_actions, config.agent)
-        mixer: nn.Module
-        if config.algo == "qmix":
-            mixer = QMixer(n_agents, len(team.state_scale))
-        else:
-            mixer = VDNMixer() if config.algo == "vdn" else IndependentMixer()
+        mixer = MIXERS[config.algo](n_agents, len(team.state_scale))
         return QLearner(agent, mixer, torch.from_numpy(team.state_scale), config.learner)
 
 

@@ -5,8 +5,12 @@ never falls when a robot's value rises, so each robot's own best action is its p
 what lets every robot decide alone. The mixer is used in training only and never leaves for a robot.
 """
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn import functional
+
+from policies.config import Algo
 
 
 class QMixer(nn.Module):
@@ -65,3 +69,12 @@ class IndependentMixer(nn.Module):
 
 def _hypernetwork(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+
+
+MIXERS: dict[Algo, Callable[[int, int], nn.Module]] = {
+    "qmix": QMixer,
+    "vdn": lambda n_agents, state_dim: VDNMixer(),
+    "iql": lambda n_agents, state_dim: IndependentMixer(),
+}
+"""How to build the mixer of each algorithm from n_agents and state_dim. A new one gets a line here, and its name in
+`Algo`, which stands in a file without torch so that the command line can show it at once."""

@@ -2,14 +2,10 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
-from policies.config import AgentConfig, LearnerConfig
+from policies.config import ALGOS, AgentConfig, Algo, LearnerConfig
 from sim.errors import require
 from sim.scene import SceneConfig
-
-Algo = Literal["qmix", "vdn", "iql"]
-ALGOS: tuple[str, ...] = get_args(Algo)
 
 
 @dataclass(frozen=True)

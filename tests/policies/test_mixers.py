@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from policies.mixers import IndependentMixer, QMixer, VDNMixer
+from policies.config import ALGOS, Algo
+from policies.mixers import MIXERS, IndependentMixer, QMixer, VDNMixer
 
 SEEDS = st.integers(0, 2**31 - 1)
 
@@ -75,12 +76,17 @@ def test_qmix_is_the_formula_of_the_paper() -> None:
     torch.testing.assert_close(values, torch.tensor([[27.5], [-1.3963617]]))
 
 
-def test_shapes_keep_their_leading_axes() -> None:
-    agent_qs, state = torch.randn(2, 5, 3), torch.randn(2, 5, 4)
-    assert QMixer(3, 4)(agent_qs, state).shape == (2, 5, 1)
-    assert VDNMixer()(agent_qs, state).shape == (2, 5, 1)
-    assert IndependentMixer()(agent_qs, state).shape == (2, 5, 3)
-    assert QMixer(3, 4)(agent_qs[0, 0], state[0, 0]).shape == (1,)
+def test_every_algorithm_has_a_mixer_and_every_mixer_a_name() -> None:
+    assert tuple(MIXERS) == ALGOS
+
+
+@pytest.mark.parametrize("algo", ALGOS)
+def test_every_mixer_keeps_leading_axes_and_never_falls_when_a_robot_value_rises(algo: Algo) -> None:
+    mixer, agent_qs, state = MIXERS[algo](3, 4), torch.randn(2, 5, 3), torch.randn(2, 5, 4)
+    values = mixer(agent_qs, state)
+    assert values.shape == (2, 5, 3 if algo == "iql" else 1)
+    torch.testing.assert_close(mixer(agent_qs[0, 0], state[0, 0]), values[0, 0])
+    assert (slopes(mixer, agent_qs, state) >= 0).all()
 
 
 def test_vdn_is_the_plain_sum() -> None:

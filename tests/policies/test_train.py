@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from policies.agent import AgentConfig
 from policies.collector import Episode
+from policies.config import ALGOS
 from policies.environments import EnvSource
 from policies.learner import LearnerConfig
 from policies.runs.checkpoint import load_checkpoint
@@ -66,7 +67,7 @@ def assert_same_run(one: Path, two: Path) -> None:
         assert a.info.random == b.info.random
 
 
-@pytest.mark.parametrize("algo", ["qmix", "vdn", "iql"])
+@pytest.mark.parametrize("algo", ALGOS)
 def test_every_algorithm_learns_to_say_what_it_sees(tmp_path, algo: str):
     result = train(config(algo=algo, steps=2000), tmp_path)
     assert (result.steps, result.interrupted) == (2016, False)  # 63 iterations of 32
