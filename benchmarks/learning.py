@@ -87,7 +87,7 @@ def summary(name: str, rows: list[Row]) -> list[str]:
 
 
 def interval(values: Sequence[float]) -> str:
-    """The mean with its 95% interval, where there is one."""
+    """Return the mean with its 95% interval, where there is one."""
     mean, ci95 = mean_and_ci95(values)
     return f"{mean:.3g} ± {ci95:.2g}" if ci95 > 0 else f"{mean:.3g}"
 

@@ -24,7 +24,7 @@ HEIGHT = 0.5
 
 
 def build(racks: NDArray[np.float64], robots: int) -> tuple[int, list[int]]:
-    """A Bullet world with the racks as boxes and the robots as cylinders; the client and the robots' bodies."""
+    """Return a Bullet world with racks as boxes and robots as cylinders: the client, and the robots' bodies."""
     client = pybullet.connect(pybullet.DIRECT)
     for x0, y0, x1, y1 in racks:
         half = [(x1 - x0) / 2, (y1 - y0) / 2, HEIGHT]
@@ -46,7 +46,7 @@ def rays(poses: NDArray[np.float64]) -> tuple[list[list[float]], list[list[float
 
 
 def measure(robots: int, rounds: int) -> tuple[float, float]:
-    """The median cost of a ray in ns: the scan's and Bullet's."""
+    """Return the median cost of a ray in ns: the scan's and Bullet's."""
     layout, rng = load_layout("small"), np.random.default_rng(0)
     free = np.array(layout.free)
     cells = np.array([rng.permutation(free)[:robots] for _ in range(rounds)])
@@ -74,7 +74,7 @@ def measure(robots: int, rounds: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description="ns a lidar ray: sim.lidar.scan against Bullet's rayTestBatch")
     parser.add_argument("--rounds", type=int, default=500, help="placements of each fleet (default 500)")
     rounds = parser.parse_args().rounds

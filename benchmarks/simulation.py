@@ -68,7 +68,7 @@ class Clock:
         return timed
 
     def restart(self) -> None:
-        """Counts from zero."""
+        """Count from zero."""
         self.seconds, self.calls = 0.0, 0
 
     def net(self) -> float:
@@ -78,7 +78,7 @@ class Clock:
 
 @contextmanager
 def environment(scene: str, robots: int, drive: DriveModel, timed: list[str]) -> Iterator[tuple[WarehouseEnv, Clock]]:
-    """An environment whose physics calls go through a clock."""
+    """Return an environment whose physics calls go through a clock."""
     bullet = WORLD["pybullet"]
     clock = Clock(bullet, timed)
     WORLD["pybullet"] = clock if timed else bullet
@@ -103,7 +103,7 @@ class Episode:
 
 
 def play(env: WarehouseEnv, clock: Clock, decisions: int) -> Episode:
-    """The first steps of an episode under random maneuvers; the clock is left with what the last step brought."""
+    """Play the first steps of an episode by random maneuvers; leave the clock with what the last step brought."""
     rng = np.random.default_rng(0)
     actions = rng.integers(len(MANEUVERS), size=(decisions, len(env.possible_agents))).tolist()
     env.reset(seed=0)
@@ -135,7 +135,7 @@ def ray_time(env: WarehouseEnv, states: list[NDArray[np.float32]], repeats: int)
 
 
 def measure(scene: str, robots: int, drive: DriveModel, repeats: int, decisions: int) -> dict[str, float]:
-    """Times [s] of a step, of the physics and all PyBullet calls in it, of a substep and of a ray; substeps a step."""
+    """Return the times of a step, of physics and all PyBullet calls in it, of a substep, of a ray [s]; substeps a step."""
     calls = [name for name in dir(pybullet) if callable(getattr(pybullet, name))]
     runs: list[list[Episode]] = []
     for timed in ([], calls, [STEP]):
@@ -157,7 +157,7 @@ def measure(scene: str, robots: int, drive: DriveModel, repeats: int, decisions:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--drive", choices=DRIVE_MODELS, default="velocity", help="drive model")
     parser.add_argument("--repeats", type=int, default=10, help="times that each episode is played")

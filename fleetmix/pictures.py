@@ -20,7 +20,7 @@ _CAPTION = 34  # height of the line of text above each fleet, pixels
 
 
 def plot_learning_curve(metrics: Path, rows: Sequence[Row], picture: Path) -> None:
-    """Draws the throughput of a training over its environment steps, beside what others reach on the same scene.
+    """Draw the throughput of a training over its environment steps, beside what others reach on the same scene.
 
     Args:
         metrics: the run's metrics.csv.
@@ -55,7 +55,7 @@ def plot_learning_curve(metrics: Path, rows: Sequence[Row], picture: Path) -> No
 def film(
     fleets: Sequence[tuple[FleetPolicy, Controller | None]], scene: SceneConfig, layout: Layout, seed: int, path: Path
 ) -> None:
-    """Writes a GIF of one episode of each fleet, side by side: same starts, same streams of orders.
+    """Write a GIF of one episode of each fleet, side by side: same starts, same streams of orders.
 
     Args:
         fleets: policies, each with what replaces the built-in controller.

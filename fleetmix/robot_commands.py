@@ -50,7 +50,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Runs a command of `COMMANDS`, the first of the arguments.
+    """Run a command of `COMMANDS`, the first of the arguments.
 
     Raises:
         InputError: an argument is not valid, or what it names.
@@ -74,7 +74,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def stop(name: str, release: bool, connect: str, zenoh: Path | None) -> None:
-    """Stops a robot, or all; or ends the stops that hold now. Says who confirmed it.
+    """Stop a robot, or all; or end the stops that hold now. Print who confirmed it.
 
     Raises:
         InputError: nobody did, or one did not do it.
@@ -105,7 +105,7 @@ def stop(name: str, release: bool, connect: str, zenoh: Path | None) -> None:
 
 
 def _ask(session: "zenoh.Session", key: str, message: bytes | None) -> list[dict[str, Any]]:
-    """What bases and processes answer, in the order of their names; nothing if there are none."""
+    """Return what bases and processes answer, in the order of their names; nothing if there are none."""
     from zenoh import ConsolidationMode
 
     for _ in range(20):  # the connection is made in the background
