@@ -1,6 +1,9 @@
 import hashlib
 import math
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +38,13 @@ def policy(mlp_bundle: Path) -> OnnxPolicy:
 @pytest.fixture(scope="module")
 def controller(mlp_bundle: Path) -> OnnxController:
     return OnnxController(mlp_bundle / "controller.onnx")
+
+
+def test_it_keeps_no_notes_about_its_user_and_calls_nobody(mlp_bundle: Path, tmp_path: Path) -> None:
+    code = f"from export.runtime import OnnxPolicy; OnnxPolicy({str(mlp_bundle / 'robot_0.onnx')!r})"
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], env=home, check=True, timeout=120)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_knows_its_schema(policy: OnnxPolicy) -> None:
