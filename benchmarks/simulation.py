@@ -135,7 +135,7 @@ def ray_time(env: WarehouseEnv, states: list[NDArray[np.float32]], repeats: int)
 
 
 def measure(scene: str, robots: int, drive: DriveModel, repeats: int, decisions: int) -> dict[str, float]:
-    """Return the times of a step, of physics and all PyBullet calls in it, of a substep, of a ray [s]; substeps a step."""
+    """Return the times of a step, its physics and PyBullet calls, a substep, a ray [s], and the substeps of a step."""
     calls = [name for name in dir(pybullet) if callable(getattr(pybullet, name))]
     runs: list[list[Episode]] = []
     for timed in ([], calls, [STEP]):

@@ -36,7 +36,7 @@ def _track(maneuver: Value, waypoint: Value, config: RobotConfig) -> Value:
 
 
 def _find_walls(ranges: Value, config: RobotConfig) -> tuple[Value, Value]:
-    """Return starts and extents of the walls [batch, 2, walls] from ranges [batch, 1, rays]; those that aren't are far."""
+    """Return starts and extents [batch, 2, walls] of the walls in ranges [batch, 1, rays]; the others are far away."""
     rays = config.lidar_rays
     step = 2 * math.pi / rays
     angles = np.arange(rays) * step
