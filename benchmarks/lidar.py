@@ -1,7 +1,7 @@
 """What a lidar ray costs: `sim.lidar.scan` against Bullet's `rayTestBatch` among the same racks and robots.
 
 Both read the same random placements of the robots, and each works through them in a row, so that both are warm. Making
-Bullet's lists of rays and moving its bodies is not counted. The figures are medians over the placements.
+Bullet's lists of rays and moving its bodies is not counted. Printed are medians over the placements.
 
     python -m benchmarks.lidar [--rounds 500]
 """
@@ -37,7 +37,7 @@ def build(racks: NDArray[np.float64], robots: int) -> tuple[int, list[int]]:
 
 
 def rays(poses: NDArray[np.float64]) -> tuple[list[list[float]], list[list[float]]]:
-    """Where the rays of all robots start, just outside of the own body, and end."""
+    """Return where the rays of all robots start, just outside of their own bodies, and end."""
     angles = poses[:, 2:] + 2 * math.pi / ROBOT.lidar_rays * np.arange(ROBOT.lidar_rays)
     along = np.stack([np.cos(angles), np.sin(angles), np.zeros_like(angles)], 2)
     centre = np.column_stack([poses[:, :2], np.zeros(len(poses))])[:, None]

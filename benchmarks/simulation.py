@@ -34,7 +34,7 @@ WORLD: dict[str, Any] = vars(sim.physics.world)
 
 
 class Clock:
-    """Stands in for the pybullet module and times its calls.
+    """The pybullet module, with its calls timed.
 
     Args:
         bullet: the module.
@@ -72,7 +72,7 @@ class Clock:
         self.seconds, self.calls = 0.0, 0
 
     def net(self) -> float:
-        """Time inside the calls since the restart, without the clock's own [s]."""
+        """Return the time inside the calls since the restart, without the clock's own [s]."""
         return max(0.0, self.seconds - self.calls * self._own)
 
 
@@ -120,7 +120,7 @@ def play(env: WarehouseEnv, clock: Clock, decisions: int) -> Episode:
 
 
 def ray_time(env: WarehouseEnv, states: list[NDArray[np.float32]], repeats: int) -> float:
-    """Time of a lidar ray at the places of an episode [s]; each scan sees other surroundings than the one before."""
+    """Return the time of a lidar ray at the places of an episode [s], each scan with other surroundings."""
     robot, n = env.scene.robot, env.scene.robots
     rows = np.array(states)[:, :-1].reshape(len(states), n, -1).astype(np.float64)
     poses = np.concatenate([rows[..., :2], np.arctan2(rows[..., 3], rows[..., 2])[..., None]], axis=2)

@@ -32,7 +32,7 @@ BRAKING = tuple((end - start, 0.5 * (start + end)) for start, end in pairwise((0
 POINTS = 1 + len(BRAKING)
 """Where an arc is checked: at the end of the control period, and of each part."""
 CREEP_SPEED = 0.3
-"""Below this speed the margin towards racks shrinks, lest a robot gets stuck at a corner that it can pass [m/s]."""
+"""Below this speed the margin towards racks shrinks, so that no robot gets stuck at a corner that it can pass [m/s]."""
 CREEP_MARGIN = 0.7
 """Share of the margin that is left at a standstill."""
 ENOUGH = 0.1

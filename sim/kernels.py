@@ -1,4 +1,4 @@
-"""Compiles kernels and caches them by the sources of all of them.
+"""Compilation of kernels, which are cached by the sources of all of them.
 
 Numba's own cache compares the file of the cached function alone, so a kernel that calls another file's kernel would run
 old code after an edit there. Here every state of this package's sources has a cache folder of its own.

@@ -44,7 +44,7 @@ class Layout:
     """A validated grid map."""
 
     name: str
-    """What messages call it."""
+    """Its name in messages."""
     blocked: NDArray[np.bool_]
     """Whether a rack stands there [rows, columns]; row 0 is the lower edge."""
     stations: tuple[int, ...]
@@ -92,12 +92,12 @@ class Layout:
         return tuple(int(cell) for cell in cells if cell not in self.stations)
 
     def middle(self, cell: int) -> tuple[float, float]:
-        """The middle of a cell: x, y [m]."""
+        """Return the middle of a cell: x, y [m]."""
         row, column = divmod(cell, self.columns)
         return column + 0.5, row + 0.5
 
     def path_field(self, goal: int) -> PathField:
-        """The shortest ways to `goal`, computed once and kept.
+        """Return the shortest ways to `goal`, computed once and kept.
 
         Raises:
             InputError: the goal is not a free cell.
@@ -107,7 +107,7 @@ class Layout:
         return self._fields[goal]
 
     def shortest_ways(self, goal: int) -> PathField:
-        """What `path_field` returns, computed and not kept.
+        """Return what `path_field` returns, computed and not kept.
 
         Raises:
             InputError: the goal is not a free cell.
@@ -131,10 +131,10 @@ class Layout:
         return PathField(distance, following)
 
     def _cells_before(self, cell: int) -> list[tuple[int, float]]:
-        """The cells from which one step leads to `cell`.
+        """Return the cells from which one step leads to `cell`, and the length of that step [m].
 
-        No corner is cut, and out of a rack (a robot can be off by a little, or its odometry) the way leads straight
-        over a side.
+        No corner is cut. Out of a rack (a robot, or its odometry, can be off by a little) the way leads straight over
+        a side.
         """
         row, column = divmod(cell, self.columns)
         before = []
@@ -150,7 +150,7 @@ class Layout:
         return before
 
     def racks(self) -> NDArray[np.float64]:
-        """Few rectangles that cover exactly the rack cells: x0, y0, x1, y1 [count, 4], m."""
+        """Return few rectangles that cover exactly the rack cells: x0, y0, x1, y1 [count, 4], m."""
         left = self.blocked.copy()
         rectangles = []
         for row, column in zip(*np.nonzero(self.blocked), strict=True):
@@ -165,7 +165,7 @@ class Layout:
         return np.array(rectangles, dtype=np.float64).reshape(-1, 4)
 
     def text(self) -> str:
-        """The map as a file that `load_layout` reads back."""
+        """Return the map as a file that `load_layout` reads back."""
         cells = np.where(self.blocked, "#", ".")
         cells.flat[list(self.stations)] = "S"
         head = f"type warehouse\nheight {self.rows}\nwidth {self.columns}\nrobots {self.robots}\nmap\n"
@@ -175,7 +175,7 @@ class Layout:
 def find_waypoint(
     next_cell: NDArray[np.int32], rows: int, columns: int, x: float, y: float
 ) -> tuple[float, float, int]:
-    """Where a robot at (x, y) heads next: x, y [m] of the waypoint, and its cell.
+    """Return where a robot at (x, y) heads next: x, y [m] of the waypoint, and its cell.
 
     The middle of the next cell on the path, or of the one after when that is nearer than 0.6 m. Scalar code, so that
     the simulator can compile it and a robot can run it as it is.
@@ -189,7 +189,7 @@ def find_waypoint(
 
 
 def _split_header(lines: list[str], name: str) -> tuple[dict[str, str], list[str]]:
-    """The settings above the line `map`, and the lines below it; without that line, no settings and all lines."""
+    """Return the settings above the line `map` and the lines below it; without that line, no settings, all lines."""
     header: dict[str, str] = {}
     if "map" not in lines:
         return header, lines
@@ -205,7 +205,7 @@ def _split_header(lines: list[str], name: str) -> tuple[dict[str, str], list[str
 
 
 def parse_layout(text: str, name: str) -> Layout:
-    """The layout that a text draws, with a MovingAI header (`type`, `height`, `width`, `map`) or without.
+    """Return the layout that a text draws, with a MovingAI header (`type`, `height`, `width`, `map`) or without.
 
     `robots N` may stand in the header.
 
@@ -245,12 +245,12 @@ def parse_layout(text: str, name: str) -> Layout:
 
 
 def scene_names() -> tuple[str, ...]:
-    """The names of the scenes that ship."""
+    """Return the names of the scenes that ship."""
     return tuple(sorted(path.stem for path in LAYOUTS.glob("*.map")))
 
 
 def load_layout(scene: str | Path) -> Layout:
-    """The shipped layout of that name, or the one in a file.
+    """Return the shipped layout of that name, or the one in a file.
 
     Raises:
         InputError: there is no such scene or file, or its map is not valid.

@@ -17,7 +17,7 @@ NEVER = 1e30
 
 @kernel
 def _axis(position: float, cell: int, direction: float) -> tuple[float, float, int]:
-    """Of one axis: the distance to the first cell border [m], from border to border [m], and the step (-1 or 1)."""
+    """Return, of one axis, the way to the first cell border [m], from border to border [m], and the step (-1 or 1)."""
     if direction > 0.0:
         return (cell + 1 - position) / direction, 1.0 / direction, 1
     if direction < 0.0:
@@ -27,7 +27,7 @@ def _axis(position: float, cell: int, direction: float) -> tuple[float, float, i
 
 @kernel
 def _to_rack(blocked: NDArray[np.bool_], x: float, y: float, cos: float, sin: float, limit: float) -> float:
-    """The distance from (x, y) along (cos, sin) to the first rack or the border of the grid, at most `limit` [m]."""
+    """Return the distance from (x, y) along (cos, sin) to the first rack or the grid's border, at most `limit` [m]."""
     rows, columns = blocked.shape
     column, row = math.floor(x), math.floor(y)
     next_x, across_x, step_x = _axis(x, column, cos)
@@ -36,20 +36,20 @@ def _to_rack(blocked: NDArray[np.bool_], x: float, y: float, cos: float, sin: fl
     while distance < limit:
         if row < 0 or row >= rows or column < 0 or column >= columns or blocked[row, column]:
             return distance
-        over_x = next_x < next_y
+        along_x = next_x < next_y
         distance = min(next_x, next_y)
-        next_x += across_x if over_x else 0.0
-        next_y += 0.0 if over_x else across_y
-        column += step_x if over_x else 0
-        row += 0 if over_x else step_y
+        next_x += across_x if along_x else 0.0
+        next_y += 0.0 if along_x else across_y
+        column += step_x if along_x else 0
+        row += 0 if along_x else step_y
     return limit
 
 
 @fastmath_kernel
-def _cut_at_robot(
+def _shorten_to_robot(
     dx: float, dy: float, radius: float, cos: NDArray[np.float64], sin: NDArray[np.float64], ranges: NDArray[np.float64]
 ) -> None:
-    """Cuts the ranges [rays] along (cos, sin) at a disc whose centre is at (dx, dy)."""
+    """Shorten the ranges [rays] along (cos, sin) to a disc whose centre is at (dx, dy)."""
     for ray in range(len(ranges)):
         along = dx * cos[ray] + dy * sin[ray]
         aside = dx * sin[ray] - dy * cos[ray]
@@ -66,9 +66,9 @@ def scan(
     max_range: float,
     out: NDArray[np.float32],
 ) -> None:
-    """Writes what every robot's lidar reads: the distance from its centre to the first rack, border or other robot.
+    """Write what every robot's lidar reads: the distance from its centre to the first rack, border or other robot.
 
-    Ray 0 looks straight ahead, the others follow counter-clockwise, evenly spread over the full circle.
+    Ray 0 points straight ahead, the others follow counter-clockwise, evenly spread over the full circle.
 
     Args:
         blocked: the rack cells of 1 m [rows, columns]; row 0 covers y in 0..1. Outside the grid everything is solid.
@@ -91,6 +91,6 @@ def scan(
         for other in range(robots):
             dx, dy = poses[other, 0] - x, poses[other, 1] - y
             if other != robot and dx * dx + dy * dy < (max_range + radius) ** 2:
-                _cut_at_robot(dx, dy, radius, cos, sin, ranges)
+                _shorten_to_robot(dx, dy, radius, cos, sin, ranges)
         for ray in range(rays):
             out[robot, ray] = _to_rack(blocked, x, y, cos[ray], sin[ray], ranges[ray])

@@ -1,4 +1,4 @@
-"""What one robot observes, and what the learner sees of the whole warehouse.
+"""What one robot observes, and the global state of the whole warehouse.
 
 Only this file knows the order of the numbers. The simulator compiles `write_observation` and the robot runs it as it
 is, so both pack the same numbers from the same sensors. Everything is float32 in SI units; the network divides by
@@ -20,9 +20,9 @@ from sim.scene import RobotConfig
 
 MANEUVERS = ("stop", "go", "slow", "back", "veer_left", "veer_right", "sidestep_left", "sidestep_right")
 GOAL_RANGE = 16.0
-"""The goal's offset keeps its direction and is cut to this length [m]."""
+"""The goal's offset keeps its direction and is limited to this length [m]."""
 PATH_RANGE = 32.0
-"""The remaining path is cut to this length [m]."""
+"""The remaining path is limited to this length [m]."""
 WAYPOINT_RANGE = 3.0
 """A waypoint is never farther away than this [m]."""
 
@@ -126,26 +126,26 @@ class VectorSpec:
         return np.maximum(np.abs(self.low), np.abs(self.high))
 
     def slice(self, name: str) -> slice:
-        """Where a field lies in the flat vector."""
+        """Return where a field lies in the flat vector."""
         start = self.offsets[name]
         return slice(start, start + next(f.size for f in self.fields if f.name == name))
 
     def element(self, index: int) -> str:
-        """The name of one element of the flat vector, such as `lidar[3]`."""
+        """Return the name of one element of the flat vector, such as `lidar[3]`."""
         name = next(f.name for f in reversed(self.fields) if self.offsets[f.name] <= index)
         return f"{name}[{index - self.offsets[name]}]"
 
     def unpack(self, vector: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Views of the fields of a vector [..., size], each [..., *shape]."""
+        """Return views of the fields of a vector [..., size], each [..., *shape]."""
         return {f.name: vector[..., self.slice(f.name)].reshape(*vector.shape[:-1], *f.shape) for f in self.fields}
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The fields as plain values, each with its offset."""
+        """Return the fields as plain values, each with its offset."""
         return [{**asdict(f), "offset": self.offsets[f.name]} for f in self.fields]
 
     @classmethod
     def from_json(cls, values: list[dict[str, Any]], source: str) -> "VectorSpec":
-        """What `to_json` wrote; `source` names its origin.
+        """Read what `to_json` wrote; `source` names its origin.
 
         Raises:
             InputError: a field is incomplete, a range is not one, or an offset does not follow from the shapes.
@@ -187,7 +187,7 @@ def _field(name: str, shape: tuple[int, ...], unit: str, low: list[float], high:
 
 
 def observation_spec(robot: RobotConfig) -> VectorSpec:
-    """What one robot observes: no robot number and a fixed size, so that one network serves any fleet."""
+    """Return what one robot observes: no robot number and a fixed size, so that one network serves any fleet."""
     near = robot.radio_range
     reach = near + WAYPOINT_RANGE
     v, w = robot.max_speed, robot.max_turn_rate
@@ -214,7 +214,7 @@ def observation_spec(robot: RobotConfig) -> VectorSpec:
 
 
 def state_spec(robot: RobotConfig, robots: int, width: float, height: float) -> VectorSpec:
-    """The global state: every robot in map coordinates, and the share of the episode that is over."""
+    """Return the global state: every robot in map coordinates, and the share of the episode that has passed."""
     v, w = robot.max_speed, robot.max_turn_rate
     low = [0.0, 0.0, -1.0, -1.0, -v, -w, 0.0, 0.0, 0.0, 0.0]
     high = [width, height, 1.0, 1.0, v, w, width, height, 1.0, PATH_RANGE]
@@ -246,7 +246,7 @@ def write_observation(
     radio_range: float,
     neighbours: int,
 ) -> None:
-    """Packs one robot's sensors into `out` [size], in the order of `observation_spec`.
+    """Pack one robot's sensors into `out` [size], in the order of `observation_spec`.
 
     Scalar code in the part of Python that numba compiles too; `math`'s functions give the same bits in both.
 
@@ -272,8 +272,8 @@ def write_observation(
     dx, dy = own[BROADCAST.waypoint_x] - x, own[BROADCAST.waypoint_y] - y
     out[at + _WAYPOINT], out[at + _WAYPOINT + 1] = cos * dx + sin * dy, cos * dy - sin * dx
     dx, dy = goal[0] - x, goal[1] - y
-    cut = min(1.0, GOAL_RANGE / max(math.sqrt(dx * dx + dy * dy), 1e-9))
-    out[at + _GOAL], out[at + _GOAL + 1] = cut * (cos * dx + sin * dy), cut * (cos * dy - sin * dx)
+    share = min(1.0, GOAL_RANGE / max(math.sqrt(dx * dx + dy * dy), 1e-9))
+    out[at + _GOAL], out[at + _GOAL + 1] = share * (cos * dx + sin * dy), share * (cos * dy - sin * dx)
     out[at + _REMAINING_PATH] = remaining_path
     out[at + _VELOCITY], out[at + _VELOCITY + 1] = own[BROADCAST.speed], turn_rate
     out[at + _CARRYING] = own[BROADCAST.carrying]

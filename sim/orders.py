@@ -11,10 +11,10 @@ from sim.scene import SceneConfig
 
 
 class Orders(Protocol):
-    """What the warehouse asks of an order type. Its arrays are updated in place."""
+    """The interface of an order type, whose arrays are updated in place."""
 
     events: tuple[str, ...]
-    """What is counted of each robot and told in its info; throughput counts `deliveries`."""
+    """The names under which a robot's info counts what it completed; throughput counts `deliveries`."""
     goal: NDArray[np.int64]
     """The cell that each robot is sent to [robots]."""
     carrying: NDArray[np.bool_]

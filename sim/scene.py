@@ -74,7 +74,7 @@ class RobotConfig:
 
 @dataclass(frozen=True)
 class RewardConfig:
-    """What the team is rewarded for; each term is averaged over the robots."""
+    """The weights of the team's reward; each term is averaged over the robots."""
 
     delivery: float = 1.0
     """For an order brought to its station."""
@@ -157,11 +157,11 @@ def open_scene(
     drive: DriveModel | None = None,
     layout: Layout | None = None,
 ) -> tuple[SceneConfig, Layout]:
-    """The settings of a scene with everything decided, and its map.
+    """Return the settings of a scene with everything decided, and its map.
 
     Args:
         scene: a shipped scene's name, a map file, or settings.
-        robots: how many; by default what the settings say, else what the map asks for.
+        robots: how many; by default what the settings say, else what the map says.
         drive: the drive model; by default what the settings say.
         layout: the map; by default the one that the settings name.
 

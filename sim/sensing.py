@@ -5,6 +5,7 @@ compiled here.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,22 @@ from sim.lidar import scan
 from sim.observation import BROADCAST, MANEUVERS, PATH_RANGE, STATE, observation_spec, state_spec, write_observation
 from sim.scene import SceneConfig
 
-REMAINING, PROGRESS, DISTANCE, LAST_X, LAST_Y = range(5)
-"""What is tallied of each robot: metres of path left (below 0: the goal is new), by how much it got shorter in this
-decision, metres driven in this episode, and where the robot was last."""
+
+class Travel(NamedTuple):
+    """Where a robot's record of its travel holds its parts [m]."""
+
+    remaining: int
+    """Path left to the goal; below 0 the goal is new."""
+    progress: int
+    """By how much that got shorter in this decision."""
+    distance: int
+    """Distance covered in this episode."""
+    last_x: int
+    """Where the robot was last."""
+    last_y: int
+
+
+TRAVEL = Travel(*range(len(Travel._fields)))
 
 _find_waypoint = kernel(find_waypoint)
 _write_observation = kernel(write_observation)
@@ -50,8 +64,8 @@ class Sensors:
         """Where each robot is sent: x, y [robots, 2], m."""
         self.maneuvers = np.zeros(n, np.int64)
         """The last decision [robots], set from outside."""
-        self.tally = np.zeros((n, 5))
-        """See `REMAINING` and those that follow it [robots, 5]."""
+        self.travel = np.zeros((n, len(TRAVEL)))
+        """What each robot has covered and has left, in the order of `TRAVEL` [robots, 5]."""
         self.observations = np.zeros((n, spec.size), np.float32)
         """What each robot observes [robots, size]."""
         self.broadcasts = np.zeros((n, len(BROADCAST)))
@@ -60,36 +74,36 @@ class Sensors:
         """Ranges [robots, rays], m."""
         self._next_cell = np.zeros((n, cells), np.int32)
         self._path_distance = np.zeros((n, cells))
-        figures = (robot.radius, robot.lidar_range, robot.radio_range, scene.reach_distance, robot.neighbours)
+        settings = (robot.radius, robot.lidar_range, robot.radio_range, scene.reach_distance, robot.neighbours)
         self._arguments = (
-            layout.blocked, figures, poses, velocities, self.goals, self._next_cell, self._path_distance, carrying,
-            self.maneuvers, np.stack([spec.low, spec.high]), self.tally, self.broadcasts,
+            layout.blocked, settings, poses, velocities, self.goals, self._next_cell, self._path_distance, carrying,
+            self.maneuvers, np.stack([spec.low, spec.high]), self.travel, self.broadcasts,
             self.lidar, self.observations,
         )  # fmt: skip
 
     def start(self, poses: NDArray[np.float64]) -> None:
-        """Begins an episode at `poses` [robots, 3]."""
+        """Begin an episode at `poses` [robots, 3]."""
         self.maneuvers.fill(MANEUVERS.index("stop"))
-        self.tally[:, PROGRESS : DISTANCE + 1] = 0.0
-        self.tally[:, LAST_X : LAST_Y + 1] = poses[:, :2]
+        self.travel[:, TRAVEL.progress] = self.travel[:, TRAVEL.distance] = 0.0
+        self.travel[:, TRAVEL.last_x], self.travel[:, TRAVEL.last_y] = poses[:, 0], poses[:, 1]
 
     def send(self, robot: int, goal: int) -> None:
-        """Points a robot at a goal cell."""
+        """Send a robot to a goal cell."""
         path = self._layout.path_field(goal)
         self.goals[robot] = self._layout.middle(goal)
         self._next_cell[robot] = path.next_cell
         self._path_distance[robot] = path.distance
-        self.tally[robot, REMAINING] = -1.0
+        self.travel[robot, TRAVEL.remaining] = -1.0
 
     def update(self) -> int:
-        """Senses once; returns a robot that has reached its goal, needs a new one and so another update, or -1."""
+        """Read all sensors; return -1, or a robot at its goal: then send it to another one and update again."""
         arrived: int = sense(*self._arguments)
         return arrived
 
     def state(self, time_share: float) -> NDArray[np.float32]:
-        """The global state as `state_spec` describes it, a new array; `time_share` of the episode is over."""
+        """Return the global state as `state_spec` describes it; `time_share` of the episode has passed."""
         out = np.empty(self._state_bounds.shape[1], np.float32)
-        write_state(self.broadcasts, self._velocities, self.goals, self.tally, time_share, self._state_bounds, out)
+        write_state(self.broadcasts, self._velocities, self.goals, self.travel, time_share, self._state_bounds, out)
         return out
 
 
@@ -105,12 +119,12 @@ def sense(
     carrying: NDArray[np.bool_],
     maneuvers: NDArray[np.int64],
     bounds: NDArray[np.float32],
-    tally: NDArray[np.float64],
+    travel: NDArray[np.float64],
     broadcasts: NDArray[np.float64],
     lidar: NDArray[np.float32],
     observations: NDArray[np.float32],
 ) -> int:
-    """Updates what all robots sense; returns the first robot that has reached its goal, then unfinished, or -1.
+    """Update what all robots sense; return -1, or the first robot at its goal, those after it not yet updated.
 
     Args:
         blocked: the racks [rows, columns].
@@ -123,7 +137,7 @@ def sense(
         carrying: on the way to a station [robots].
         maneuvers: the last decision [robots].
         bounds: smallest and largest observation [2, size].
-        tally: updated [robots, 5], see `REMAINING`.
+        travel: updated [robots, 5], in the order of `TRAVEL`.
         broadcasts: written [robots, len(BROADCAST)].
         lidar: written [robots, rays].
         observations: written [robots, size].
@@ -134,11 +148,12 @@ def sense(
         x, y = poses[i, 0], poses[i, 1]
         wx, wy, cell = _find_waypoint(next_cell[i], rows, columns, x, y)
         remaining = math.sqrt((wx - x) ** 2 + (wy - y) ** 2) + path_distance[i, cell]
-        if tally[i, REMAINING] >= 0.0:
-            tally[i, PROGRESS] += tally[i, REMAINING] - remaining
-        tally[i, REMAINING] = remaining
-        tally[i, DISTANCE] += math.sqrt((x - tally[i, LAST_X]) ** 2 + (y - tally[i, LAST_Y]) ** 2)
-        tally[i, LAST_X], tally[i, LAST_Y] = x, y
+        way = travel[i]
+        if way[TRAVEL.remaining] >= 0.0:
+            way[TRAVEL.progress] += way[TRAVEL.remaining] - remaining
+        way[TRAVEL.remaining] = remaining
+        way[TRAVEL.distance] += math.sqrt((x - way[TRAVEL.last_x]) ** 2 + (y - way[TRAVEL.last_y]) ** 2)
+        way[TRAVEL.last_x], way[TRAVEL.last_y] = x, y
         if (goals[i, 0] - x) ** 2 + (goals[i, 1] - y) ** 2 <= reach * reach:
             return i
         own = broadcasts[i]
@@ -149,7 +164,7 @@ def sense(
     scan(blocked, poses, radius, lidar_range, lidar)
     for i in range(len(poses)):
         _write_observation(
-            observations[i], bounds, lidar[i], broadcasts, i, velocities[i, 1], goals[i], tally[i, REMAINING],
+            observations[i], bounds, lidar[i], broadcasts, i, velocities[i, 1], goals[i], travel[i, TRAVEL.remaining],
             maneuvers[i], radio_range, neighbours,
         )  # fmt: skip
     return -1
@@ -160,12 +175,12 @@ def write_state(
     broadcasts: NDArray[np.float64],
     velocities: NDArray[np.float64],
     goals: NDArray[np.float64],
-    tally: NDArray[np.float64],
+    travel: NDArray[np.float64],
     time_share: float,
     bounds: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
-    """Packs the global state into `out` [robots * len(STATE) + 1], in the order of `state_spec`."""
+    """Pack the global state into `out` [robots * len(STATE) + 1], in the order of `state_spec`."""
     for i in range(len(goals)):
         own, row = broadcasts[i], out[len(STATE) * i : len(STATE) * (i + 1)]
         row[STATE.x], row[STATE.y] = own[BROADCAST.x], own[BROADCAST.y]
@@ -173,7 +188,7 @@ def write_state(
         row[STATE.v], row[STATE.w] = own[BROADCAST.speed], velocities[i, 1]
         row[STATE.goal_x], row[STATE.goal_y] = goals[i, 0], goals[i, 1]
         row[STATE.carrying] = own[BROADCAST.carrying]
-        row[STATE.remaining_path] = min(tally[i, REMAINING], PATH_RANGE)
+        row[STATE.remaining_path] = min(travel[i, TRAVEL.remaining], PATH_RANGE)
     out[len(out) - 1] = time_share
     for i in range(len(out)):
         out[i] = min(max(out[i], bounds[0, i]), bounds[1, i])

@@ -1,4 +1,4 @@
-"""Reads frozen dataclasses of settings from the plain values that `dataclasses.asdict` makes of them."""
+"""The one reader of settings: frozen dataclasses from the plain values that `dataclasses.asdict` makes of them."""
 
 from collections.abc import Mapping
 from dataclasses import is_dataclass

@@ -14,7 +14,7 @@ from sim.layout import Layout
 from sim.orders import OrderType, PickAndDeliver
 from sim.physics.world import World
 from sim.scene import SceneConfig
-from sim.sensing import DISTANCE, PROGRESS, Sensors
+from sim.sensing import TRAVEL, Sensors
 
 
 class Warehouse:
@@ -75,7 +75,7 @@ class Warehouse:
 
     def begin_decision(self) -> None:
         """Begin a decision: count progress, contacts and events anew."""
-        self.sensors.tally[:, PROGRESS] = 0.0
+        self.sensors.travel[:, TRAVEL.progress] = 0.0
         self._touched_before[:] = self._touched
         self._touched[:] = False
         self._new_events = dict.fromkeys(self.events, 0)
@@ -93,7 +93,7 @@ class Warehouse:
             self._contacts += begun
         return self._orders.reward(
             self._new_events,
-            self.sensors.tally[:, PROGRESS],
+            self.sensors.travel[:, TRAVEL.progress],
             begun[0] | begun[1],
             self._touched[0] | self._touched[1],
         )
@@ -115,7 +115,7 @@ class Warehouse:
     def infos(self) -> list[dict[str, Any]]:
         """Return each robot's counts since the reset: events, contacts with robots and racks, distance [m]."""
         names = (*self.events, "robot_contacts", "rack_contacts", "distance")
-        columns = (*self.events.values(), *self._contacts, self.sensors.tally[:, DISTANCE])
+        columns = (*self.events.values(), *self._contacts, self.sensors.travel[:, TRAVEL.distance])
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return [dict(zip(names, row, strict=True)) for row in rows]
 

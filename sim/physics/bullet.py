@@ -1,4 +1,4 @@
-"""PyBullet, imported without a word and connected: the only file that imports it."""
+"""PyBullet, imported without output and connected: the only file that imports it."""
 
 import os
 import sys

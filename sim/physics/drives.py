@@ -20,7 +20,7 @@ from sim.scene import SceneConfig
 
 
 class Drive(Protocol):
-    """What `World` asks of a drive model.
+    """The interface of a drive model.
 
     `bodies` are Bullet's numbers of the robots, one after the other; `height` is where their origin belongs [m];
     `velocities` [robots, 2] are the speed along the heading [m/s] and the turn rate [rad/s], updated in place.

@@ -1,4 +1,4 @@
-"""URDF text of the warehouse, the robot and what is shown, so that shapes and colours are stated once.
+"""URDF text of the warehouse, the robot and what is rendered, so that shapes and colours are stated once.
 
 Racks and walls are one static body whatever the number of racks: Bullet then keeps one tree of boxes instead of one
 body a rack, which is faster, and the 16 shapes that `createCollisionShapeArray` takes are no limit. The robot has two
@@ -198,8 +198,8 @@ def _part(
     kind: str, shape: str, place: Sequence[float], colour: Colour | None = None, roll: float = 0.0, yaw: float = 0.0
 ) -> str:
     x, y, z = place
-    look = ""
+    material = ""
     if colour is not None:
         red, green, blue = colour
-        look = f'<material name="{red},{green},{blue}"><color rgba="{red} {green} {blue} 1"/></material>'
-    return f'<{kind}><origin xyz="{x} {y} {z}" rpy="{roll} 0 {yaw}"/><geometry>{shape}</geometry>{look}</{kind}>'
+        material = f'<material name="{red},{green},{blue}"><color rgba="{red} {green} {blue} 1"/></material>'
+    return f'<{kind}><origin xyz="{x} {y} {z}" rpy="{roll} 0 {yaw}"/><geometry>{shape}</geometry>{material}</{kind}>'
