@@ -7,7 +7,7 @@ from sim.errors import InputError
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """Replaces the content of a file in one step.
+    """Replace the content of a file in one step.
 
     Args:
         path: the file; its folder must exist.
@@ -33,7 +33,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
 
 
 def require_folder(path: Path) -> None:
-    """A file must have a folder to be written into.
+    """Require a folder that a file can be written into.
 
     Raises:
         InputError: there is none, it can't be written into, or the file is a folder itself.
@@ -50,7 +50,7 @@ def require_folder(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename itself survive a pulled plug."""
+    """Make a rename itself survive a pulled plug."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -12,7 +12,7 @@ class AlwaysGo:
     name = "always-go"
 
     def reset(self, robots: int) -> None:
-        """Nothing is remembered between decisions."""
+        """Remember nothing between decisions."""
 
     def act(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """`go` for each robot [robots]."""

@@ -22,7 +22,7 @@ class Interrupt:
         self._previous: dict[int, Any] = {}
 
     def check(self) -> None:
-        """Raises KeyboardInterrupt if there was one: called where that does no harm."""
+        """Raise KeyboardInterrupt if there was one: called where that does no harm."""
         if self.requested:
             raise KeyboardInterrupt
 

@@ -25,7 +25,7 @@ SOLO_SEEDS = range(20_000_000, 20_000_008)
 
 
 def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
-    """Trains a fleet.
+    """Train a fleet.
 
     With `config.steps` the run is bit-reproducible, in the conditions that `policies.rollout` states. The time limit
     counts everything: starting the worker, validating and saving. Ctrl-C and SIGTERM save a checkpoint and end the run
@@ -73,7 +73,7 @@ def _saving() -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Tells glibc to keep what an update frees for the next one, which makes updates a quarter faster."""
+    """Tell glibc to keep what an update frees for the next one, which makes updates a quarter faster."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         mallopt = getattr(libc, "mallopt", None)  # other C libraries have none

@@ -117,7 +117,7 @@ def _issue(
 
 
 def _listens_at(host: str) -> str:
-    """An address of this machine alone for a fleet on this machine, else of all its networks."""
+    """Return an address of this machine alone for a fleet on this machine, else of all its networks."""
     if host in ("localhost", "127.0.0.1", "::1"):
         return host
     return "::" if ":" in host else "0.0.0.0"
@@ -128,7 +128,7 @@ def _endpoint(host: str, port: int) -> str:
 
 
 def _settings(side: Side, endpoint: str, authority: Authority, own: Identity) -> dict[str, Any]:
-    """A Zenoh configuration with mutual TLS and nothing else: a connection ends when a certificate does."""
+    """Return a Zenoh configuration with mutual TLS and nothing else: a connection ends when a certificate does."""
     tls = {
         "root_ca_certificate_base64": _text(authority.identity.certificate),
         "enable_mtls": True,

@@ -56,7 +56,7 @@ class CheckpointInfo:
     """State of the collector's random numbers (numpy's `bit_generator.state`)."""
 
     def next_validation(self, share: float) -> float:
-        """When the next validation is due [env steps], for `share` env steps of validation for each of training."""
+        """Return when the next validation is due [env steps], for `share` env steps of validation for each of training."""
         return 0.0 if self.validated_steps is None else self.validated_steps + self.validation_steps / share
 
 
@@ -70,7 +70,7 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, which: Which, checkpoint: Checkpoint) -> None:
-    """Puts a checkpoint in the place of the one of that name.
+    """Put a checkpoint in the place of the one of that name.
 
     Args:
         folder: made if it is not there.
@@ -103,12 +103,12 @@ def _remove_unnamed(folder: Path) -> None:
 
 
 def has_checkpoint(folder: Path, which: Which) -> bool:
-    """Whether there is a checkpoint of that name, whole or not."""
+    """Return whether there is a checkpoint of that name, whole or not."""
     return (folder / f"{which}.json").exists()
 
 
 def load_checkpoint(folder: Path, which: Which) -> Checkpoint:
-    """Reads a checkpoint.
+    """Read a checkpoint.
 
     Raises:
         InputError: it is missing, cut short, changed, not readable, or of another version's format.

@@ -38,7 +38,7 @@ class RolloutConfig:
         require(0 < share <= 1, "rollout.validation_share", share, "above 0, at most 1")
 
     def epsilon(self, steps: int) -> float:
-        """The share of random actions after that many env steps."""
+        """Return the share of random actions after that many env steps."""
         left = max(0.0, 1.0 - steps / self.epsilon_steps)
         return self.epsilon_end + (self.epsilon_start - self.epsilon_end) * left
 

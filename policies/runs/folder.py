@@ -49,7 +49,7 @@ class Run:
         return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
 
     def write(self) -> None:
-        """Makes the folder, or brings its settings up to date; raises InputError when it can't be written."""
+        """Make the folder, or bring its settings up to date; raise InputError when it can't be written."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -62,7 +62,7 @@ class Run:
 
 
 def new_run(path: Path, config: TrainConfig) -> Run:
-    """A run that is to begin, in memory; `Run.write` makes its folder.
+    """Return a run that is to begin, in memory; `Run.write` makes its folder.
 
     Raises:
         InputError: the folder already holds a run, or the scene's layout is not valid.
@@ -75,7 +75,7 @@ def new_run(path: Path, config: TrainConfig) -> Run:
 
 
 def load_run(path: Path) -> Run:
-    """A run that began earlier.
+    """Read a run that began earlier.
 
     Raises:
         InputError: the folder is missing, half-written, or its settings are not valid.
@@ -116,7 +116,7 @@ def _hash(layout: str) -> str:
 
 
 def resume_run(path: Path, config: TrainConfig) -> Run:
-    """An earlier run with the settings to go on with; the folder's map counts, whatever became of the original.
+    """Return an earlier run with the settings to go on with; the folder's map counts, whatever became of the original.
 
     Raises:
         InputError: as `load_run`, or the settings have another environment, algorithm or agent network than the run.
@@ -136,7 +136,7 @@ def resume_run(path: Path, config: TrainConfig) -> Run:
 
 
 def _identity(config: TrainConfig) -> dict[str, Any]:
-    """What can't change within a run, by the name that an error gives it."""
+    """Return what can't change within a run, by the name that an error gives it."""
     identity = {"env": config.env, "algo": config.algo}
     identity |= {f"agent.{name}": value for name, value in dataclasses.asdict(config.agent).items()}
     if config.env:
@@ -147,7 +147,7 @@ def _identity(config: TrainConfig) -> dict[str, Any]:
 
 
 def load_agent(run: Run, which: Which = "best") -> tuple[AgentNetwork, CheckpointInfo]:
-    """The trained agent network of a run, and what is known about it.
+    """Return the trained agent network of a run, and what is known about it.
 
     It is the learner's target network: a moving average of the parameters, whose greedy policy is better and steadier
     than that of the last update.

@@ -31,7 +31,7 @@ class TrainingProgress:
             self._bar.start()
 
     def update(self, row: dict[str, float]) -> None:
-        """Shows a row of the metrics; figures that it lacks stay as they were."""
+        """Show a row of the metrics; figures that it lacks stay as they were."""
         self._figures.update(row)
         done = self._figures["seconds" if self._in_seconds else "steps"]
         text = self._describe(done)
@@ -43,11 +43,11 @@ class TrainingProgress:
             self.say(text)
 
     def say(self, text: str) -> None:
-        """Prints a line."""
+        """Print a line."""
         self._console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def close(self) -> None:
-        """Leaves the terminal as it was."""
+        """Leave the terminal as it was."""
         if self._bar is not None:
             self._bar.stop()
 

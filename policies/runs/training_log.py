@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def episode_figures(episodes: Sequence[Episode], source: EnvSource, solo_throughput: float | None) -> dict[str, float]:
-    """Means over some episodes.
+    """Return the means over some episodes.
 
     Args:
         episodes: any number; none give no figures.
@@ -73,7 +73,7 @@ class MetricsWriter:
             raise self._unwritable(error) from error
 
     def write(self, row: dict[str, float]) -> None:
-        """Adds a row; a figure that is missing or no finite number leaves its cell empty."""
+        """Add a row; a figure that is missing or no finite number leaves its cell empty."""
         known = {name: value for name, value in row.items() if math.isfinite(value)}
         try:
             csv.DictWriter(self._file, COLUMNS).writerow({k: f"{v:.9g}" for k, v in known.items()})
@@ -84,7 +84,7 @@ class MetricsWriter:
             raise self._unwritable(error) from error
 
     def close(self) -> None:
-        """Writes what is left."""
+        """Write what is left."""
         try:
             self._board.close()
             self._file.close()
@@ -100,7 +100,7 @@ class MetricsWriter:
 
 
 def _kept_rows(path: Path, steps: int) -> str:
-    """The CSV file as it stood after that many env steps, with its head."""
+    """Return the CSV file as it stood after that many env steps, with its head."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
