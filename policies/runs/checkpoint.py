@@ -56,7 +56,7 @@ class CheckpointInfo:
     """State of the collector's random numbers (numpy's `bit_generator.state`)."""
 
     def next_validation(self, share: float) -> float:
-        """Return when the next validation is due [env steps], for `share` env steps of validation for each of training."""
+        """Return when the next validation is due [env steps], for `share` env steps of it for each of training."""
         return 0.0 if self.validated_steps is None else self.validated_steps + self.validation_steps / share
 
 
