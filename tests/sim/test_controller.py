@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from sim.controller import TRACKING, controller_offsets, track
+from sim.controller import controller_offsets, track
 from sim.limits import LIMIT, pack_limits
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import RobotConfig
@@ -11,7 +11,7 @@ from sim.scene import RobotConfig
 LIMITS = pack_limits(RobotConfig(), 0.1)
 
 
-def wanted(name: str, *waypoint: float) -> tuple[float, float]:
+def desired(name: str, *waypoint: float) -> tuple[float, float]:
     return track(MANEUVERS.index(name), np.array(waypoint, np.float32), LIMITS)
 
 
@@ -22,7 +22,7 @@ def wanted(name: str, *waypoint: float) -> tuple[float, float]:
         ("slow", (2.0, 0.0), 0.48, 0.0),  # 0.4 * 1.2
         ("back", (2.0, 0.0), -0.48, 0.0),
         ("stop", (2.0, 1.0), 0.0, 0.0),
-        ("go", (1.0, 1.0), 0.6, 2.0),  # cos^2(45 degrees) = 1/2; 3 * 0.785 is cut to 2
+        ("go", (1.0, 1.0), 0.6, 2.0),  # cos^2(45 degrees) = 1/2; 3 * 0.785 is limited to 2
         ("go", (-1.0, 0.5), 0.0, 2.0),  # behind: turn first
         ("go", (-1.0, -0.5), 0.0, -2.0),
         ("veer_left", (math.cos(0.7), -math.sin(0.7)), 0.72, 0.0),  # the waypoint is where a veer left ends up straight
@@ -34,20 +34,16 @@ def wanted(name: str, *waypoint: float) -> tuple[float, float]:
 def test_each_maneuver_steers_relative_to_the_waypoint(
     name: str, waypoint: tuple[float, float], v: float, w: float
 ) -> None:
-    assert wanted(name, *waypoint) == pytest.approx((v, w), abs=1e-5)
+    assert desired(name, *waypoint) == pytest.approx((v, w), abs=1e-5)
 
 
 def test_a_waypoint_exactly_behind_is_reached_by_a_left_turn() -> None:
-    assert wanted("go", -1.0, 0.0) == (0.0, 2.0)
-    assert wanted("go", -1.0, -0.0) == (0.0, 2.0)
+    assert desired("go", -1.0, 0.0) == (0.0, 2.0)
+    assert desired("go", -1.0, -0.0) == (0.0, 2.0)
 
 
 def test_a_waypoint_under_the_robot_does_not_move_it() -> None:
-    assert wanted("go", 0.0, 0.0)[0] == 0.0
-
-
-def test_every_maneuver_has_a_row() -> None:
-    assert TRACKING.shape == (len(MANEUVERS), 3)
+    assert desired("go", 0.0, 0.0)[0] == 0.0
 
 
 def test_limits_and_offsets_follow_the_names() -> None:

@@ -22,19 +22,19 @@ Make = Callable[..., WarehouseEnv]
 
 
 def go(env: WarehouseEnv) -> tuple[dict[str, Any], float, dict[str, Any], dict[str, Any], dict[str, dict[str, Any]]]:
-    """One step in which all go; the reward is the one that all share."""
+    """Let all go for one step; return what it returns, and the reward that all share."""
     observations, rewards, terminations, truncations, infos = env.step(dict.fromkeys(env.agents, GO))
     assert len(set(rewards.values())) == 1
     return observations, next(iter(rewards.values())), terminations, truncations, infos
 
 
 def robots_in(env: WarehouseEnv) -> NDArray[np.float32]:
-    """The state, a row of x, y, cos, sin, v, w, goal x, y, carrying, remaining path for each robot."""
+    """Return the state, a row of x, y, cos, sin, v, w, goal x, y, carrying, remaining path for each robot."""
     return env.state()[:-1].reshape(-1, 10)
 
 
 def start_where(env: WarehouseEnv, wanted: Callable[[NDArray[np.float32]], bool]) -> None:
-    """Starts the first episode whose robots stand as wanted."""
+    """Start the first episode whose robots stand as wanted."""
     for seed in range(1_000):
         env.reset(seed=seed)
         if wanted(robots_in(env)):
@@ -42,8 +42,8 @@ def start_where(env: WarehouseEnv, wanted: Callable[[NDArray[np.float32]], bool]
     pytest.fail("no episode starts like that")
 
 
-def drive(speed: float, turn_rate: float = 0.0) -> Controller:
-    """A controller that always commands the same."""
+def always(speed: float, turn_rate: float = 0.0) -> Controller:
+    """Return a controller that always commands the same."""
 
     def command(_maneuvers: Any, _observations: Any, commands: NDArray[np.float64]) -> None:
         commands[:] = speed, turn_rate
@@ -52,7 +52,7 @@ def drive(speed: float, turn_rate: float = 0.0) -> Controller:
 
 
 def ram(maneuvers: NDArray[np.int64], observations: NDArray[np.float32], commands: NDArray[np.float64]) -> None:
-    """Drives into the nearest robot."""
+    """Command every robot into the nearest one."""
     for observation, command in zip(observations, commands, strict=True):
         _, ahead, left = observation[SPEC.slice("neighbours")][:3]
         bearing = np.arctan2(left, ahead)
@@ -111,8 +111,8 @@ def test_progress_is_the_path_that_got_shorter(make: Make) -> None:
     assert checked > 10
 
 
-def test_a_controller_can_be_replaced_and_the_distance_is_what_was_driven(make: Make) -> None:
-    env = make("small", robots=1, controller=drive(0.5))
+def test_a_controller_can_be_replaced_and_the_distance_is_what_was_covered(make: Make) -> None:
+    env = make("small", robots=1, controller=always(0.5))
     start_where(env, lambda robots: bool(abs(robots[0, 3]) < 0.1 and robots[0, 2] > 0 and robots[0, 0] < 6.0))
     x = robots_in(env)[0, 0]
     _, _, _, _, infos = go(env)
@@ -123,7 +123,7 @@ def test_a_controller_can_be_replaced_and_the_distance_is_what_was_driven(make: 
 
 
 def test_a_push_against_a_rack_counts_once_and_costs_as_long_as_it_lasts(make: Make) -> None:
-    env = make(SceneConfig(robots=1), layout=LANE, controller=drive(1.0))
+    env = make(SceneConfig(robots=1), layout=LANE, controller=always(1.0))
     # Facing the rack at x = 3, 0.5 m and less than 2 degrees off: at 1 m/s the 0.2 m of free floor last one step.
     start_where(env, lambda robots: bool(robots[0, 0] == 1.5 and abs(robots[0, 3]) < 0.03 and robots[0, 2] > 0))
     rewards, contacts = [], []
@@ -134,7 +134,7 @@ def test_a_push_against_a_rack_counts_once_and_costs_as_long_as_it_lasts(make: M
     began = contacts.index(1)
     assert contacts == [0] * began + [1] * (9 - began)
     assert infos["robot_0"]["robot_contacts"] == 0
-    # It passes the pick cell, so it drives away from its station at 0.5 m while it still moves: at most 0.4 m a step.
+    # It passes the pick cell, so it moves away from its station at 0.5 m while it still moves: at most 0.4 m a step.
     assert -0.25 - 0.04 <= rewards[began] - 0.5 * (began == 0) <= 0.5 - 0.25 + 0.04
     assert rewards[-1] == pytest.approx(-0.05, abs=1e-3)
 

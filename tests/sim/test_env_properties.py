@@ -37,7 +37,7 @@ def mostly_go(rng: np.random.Generator) -> int:
 
 
 def play(env: WarehouseEnv, seed: int, choose: Choose = at_random, steps: int = 10_000) -> Iterator[list[Any]]:
-    """All that reset and each step return, and the state then, until the episode is over."""
+    """Yield all that reset and each step return, and the state then, until the episode ends."""
     rng = np.random.default_rng(seed)
     yield [*env.reset(seed=seed), env.state()]
     for _ in range(steps):
@@ -47,7 +47,7 @@ def play(env: WarehouseEnv, seed: int, choose: Choose = at_random, steps: int = 
 
 
 def digest(episode: Iterator[list[Any]]) -> str:
-    """A fingerprint of every bit of an episode."""
+    """Return a fingerprint of every bit of an episode."""
     record = hashlib.sha256()
     for returned in episode:
         for value in returned:
@@ -57,7 +57,7 @@ def digest(episode: Iterator[list[Any]]) -> str:
 
 
 def arrays_in(value: Any, seen: set[int] | None = None) -> Iterator[NDArray[Any]]:
-    """Every array that can be reached from a value of this project."""
+    """Yield every array that can be reached from a value of this project."""
     seen = set() if seen is None else seen
     if id(value) in seen:
         return
@@ -195,7 +195,7 @@ def test_a_robot_alone_gets_the_start_and_the_orders_that_it_has_in_the_fleet(
     fleet, alone = make(scene), make(scene, robots=1)
 
     def tracks(env: WarehouseEnv, seed: int, first: int = 0) -> tuple[NDArray[np.float32], list[list[list[float]]]]:
-        """The state at the start, a row for each robot, and the goals that each is sent to."""
+        """Return the state at the start, a row for each robot, and the goals that each is sent to."""
         rng = np.random.default_rng(seed)
         env.reset(seed=seed, options={"first_robot": first})
         starts = env.state()[:-1].reshape(-1, 10)

@@ -117,7 +117,6 @@ def test_fields_lie_side_by_side_and_scale_bounds_them(robot: RobotConfig) -> No
     assert (spec.low < spec.high).all()
     for bound in (spec.low, spec.high):
         assert (np.abs(bound / spec.scale) <= 1.0).all()
-    assert (np.maximum(np.abs(spec.low), np.abs(spec.high)) == spec.scale).all()
 
 
 def test_unpack_gives_views_by_name() -> None:
@@ -168,12 +167,12 @@ def test_bad_schemas_are_refused_in_one_line(values: Any, message: str) -> None:
 
 
 def test_observation_by_hand() -> None:
-    # The robot is at (2, 3) and looks along +y: forward is +y, left is -x.
+    # The robot is at (2, 3) and faces +y: forward is +y, left is -x.
     broadcasts = np.array(
         [
             [2.0, 3.0, math.pi / 2, 0.7, 1.5, 3.5, 1.0],
-            [2.0, 5.0, math.pi, -0.3, 1.0, 5.0, 1.0],  # 2 m ahead, looks to the left
-            [3.0, 3.0, math.pi / 2, 1.2, 3.0, 4.0, 0.0],  # 1 m to the right, looks ahead
+            [2.0, 5.0, math.pi, -0.3, 1.0, 5.0, 1.0],  # 2 m ahead, faces left
+            [3.0, 3.0, math.pi / 2, 1.2, 3.0, 4.0, 0.0],  # 1 m to the right, faces ahead
             [2.0, 7.5, 0.0, 1.0, 2.0, 8.5, 0.0],  # 4.5 m away: out of reach
             [6.0, 3.0, 0.0, 1.0, 6.5, 3.0, 0.0],  # 4 m away: just out of reach
         ]
@@ -233,7 +232,6 @@ def test_neighbours_are_those_in_reach_by_distance(seed: int) -> None:
     assert kept[:, 0].tolist() == [1.0] * len(near) + [0.0] * (ROBOT.neighbours - len(near))
     np.testing.assert_allclose(np.linalg.norm(kept[: len(near), 1:3], axis=1), near, atol=1e-5)
     assert not kept[len(near) :].any()
-    assert kept.shape[1] == len(NEIGHBOUR)
 
 
 @given(st.integers(0, 2**32))
@@ -248,10 +246,10 @@ def test_observations_stay_within_the_bounds(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32))
-def test_simulator_and_robot_pack_the_same_numbers(seed: int) -> None:
+def test_simulator_and_robot_pack_the_same_bits(seed: int) -> None:
     broadcasts, sensed = random_world(seed)
     plain = observe(broadcasts, **sensed)
-    np.testing.assert_allclose(observe(broadcasts, **sensed, write=compiled_write_observation), plain, atol=1e-6)
+    np.testing.assert_array_equal(observe(broadcasts, **sensed, write=compiled_write_observation), plain)
 
 
 @given(st.integers(0, 2**32), st.floats(-math.pi, math.pi), st.floats(-50, 50), st.floats(-50, 50))

@@ -1,4 +1,4 @@
-"""Robots as ideal discs with limited acceleration: the controller's promise, apart from any physics engine."""
+"""Robots as ideal discs with limited acceleration: what the controller does, apart from any physics engine."""
 
 import math
 from collections.abc import Callable
@@ -35,13 +35,13 @@ _write_observation = compiled(write_observation)
 
 
 def grid(*lines: str) -> NDArray[np.bool_]:
-    """The racks of a map, drawn with its highest row first."""
+    """Return the racks of a map, drawn with its highest row first."""
     return np.array([[cell == "#" for cell in line] for line in reversed(lines)])
 
 
 @compiled
 def rack_gap(blocked: NDArray[np.bool_], x: float, y: float, radius: float) -> float:
-    """The distance between a disc and the nearest rack or border [m]."""
+    """Return the distance between a disc and the nearest rack or border [m]."""
     rows, columns = blocked.shape
     gap = min(x, columns - x, y, rows - y)
     for row in range(rows):
@@ -53,7 +53,7 @@ def rack_gap(blocked: NDArray[np.bool_], x: float, y: float, radius: float) -> f
 
 
 @compiled
-def _drive(
+def _move(
     blocked: NDArray[np.bool_],
     poses: NDArray[np.float64],
     velocities: NDArray[np.float64],
@@ -92,7 +92,7 @@ def _drive(
     return to_racks, to_robots
 
 
-def drive(
+def move(
     blocked: NDArray[np.bool_],
     poses: NDArray[np.float64],
     velocities: NDArray[np.float64],
@@ -100,5 +100,5 @@ def drive(
     maneuvers: NDArray[np.int64],
     ticks: int = 4,
 ) -> tuple[float, float]:
-    """Moves the robots for some control periods, in place; returns the least gaps to racks and between robots [m]."""
-    return _drive(blocked, poses, velocities, waypoints, maneuvers, ticks, OFFSETS, LIMITS, BOUNDS)
+    """Move the robots for some control periods, in place; return the least gaps to racks and between robots [m]."""
+    return _move(blocked, poses, velocities, waypoints, maneuvers, ticks, OFFSETS, LIMITS, BOUNDS)

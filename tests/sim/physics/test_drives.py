@@ -17,8 +17,8 @@ Commands = Sequence[tuple[float, float]]
 commands_strategy = st.lists(st.tuples(st.floats(-1.6, 1.6), st.floats(-2.6, 2.6)), min_size=1, max_size=25)
 
 
-def drive(model: DriveModel, commands: Commands, heading: float = 0.3) -> NDArray[np.float64]:
-    """[periods + 1, 5] x, y, unwrapped heading, speed, turn rate, from the middle of a free floor."""
+def track_of(model: DriveModel, commands: Commands, heading: float = 0.3) -> NDArray[np.float64]:
+    """Return [periods + 1, 5] x, y, unwrapped heading, speed, turn rate, from the middle of a free floor."""
     world = World(FREE, (40.0, 40.0), SceneConfig(robots=1, drive=model))
     world.reset(np.array([(20.0, 20.0, heading)]))
     rows = [np.concatenate([world.poses[0], world.velocities[0]])]
@@ -32,7 +32,7 @@ def drive(model: DriveModel, commands: Commands, heading: float = 0.3) -> NDArra
 
 
 def unicycle(commands: Commands, heading: float) -> NDArray[np.float64]:
-    """The same by small steps: within a period speed and turn rate go linearly to where the limits let them."""
+    """Return the same by small steps: within a period speed and turn rate go linearly to where the limits let them."""
     x, y, v, w = 20.0, 20.0, 0.0, 0.0
     rows = [(x, y, heading, v, w)]
     steps = 200
@@ -53,15 +53,15 @@ def unicycle(commands: Commands, heading: float) -> NDArray[np.float64]:
 @settings(max_examples=40, deadline=None)
 @given(commands=commands_strategy, heading=st.floats(-3.0, 3.0))
 def test_velocity_drive_ends_each_period_on_the_exact_arc(commands: Commands, heading: float) -> None:
-    track, exact = drive("velocity", commands, heading), unicycle(commands, heading)
+    track, exact = track_of("velocity", commands, heading), unicycle(commands, heading)
     np.testing.assert_allclose(track[:, :2], exact[:, :2], atol=1e-5)
     np.testing.assert_allclose(track[:, 2], exact[:, 2], atol=1e-9)
     np.testing.assert_allclose(track[:, 3:], exact[:, 3:], atol=1e-9)
 
 
 @pytest.mark.parametrize("model", DRIVE_MODELS)
-def test_driving_straight(model: DriveModel) -> None:
-    track = drive(model, [(1.2, 0.0)] * 20)
+def test_going_straight(model: DriveModel) -> None:
+    track = track_of(model, [(1.2, 0.0)] * 20)
     # 0.6 s from 0 to 1.2 m/s at 2 m/s^2 are 0.36 m, then 1.4 s at 1.2 m/s are 1.68 m.
     assert np.linalg.norm(track[-1, :2] - track[0, :2]) == pytest.approx(2.04, rel=0.03)
     assert track[-1, 2] == pytest.approx(0.3, abs=0.01)
@@ -71,7 +71,7 @@ def test_driving_straight(model: DriveModel) -> None:
 @pytest.mark.parametrize("model", DRIVE_MODELS)
 @pytest.mark.parametrize("turn", [-2.0, -0.5, 1.0, 2.0])
 def test_turning_on_the_spot(model: DriveModel, turn: float) -> None:
-    track = drive(model, [(0.0, turn)] * 20 + [(0.0, 0.0)] * 5)
+    track = track_of(model, [(0.0, turn)] * 20 + [(0.0, 0.0)] * 5)
     # What the ramp up misses the ramp down adds: turn * 2.0 s in all.
     assert track[-1, 2] - 0.3 == pytest.approx(turn * 2.0, rel=0.03)
     assert np.linalg.norm(track[-1, :2] - track[0, :2]) < 0.01
@@ -79,7 +79,7 @@ def test_turning_on_the_spot(model: DriveModel, turn: float) -> None:
 
 @pytest.mark.parametrize("model", DRIVE_MODELS)
 def test_braking_from_full_speed(model: DriveModel) -> None:
-    track = drive(model, [(1.2, 0.0)] * 20 + [(0.0, 0.0)] * 10)
+    track = track_of(model, [(1.2, 0.0)] * 20 + [(0.0, 0.0)] * 10)
     # v^2 / 2a = 1.44 / 4 = 0.36 m.
     assert np.linalg.norm(track[-1, :2] - track[20, :2]) == pytest.approx(0.36, rel=0.05)
     assert track[-1, 3] == pytest.approx(0.0, abs=0.01)
@@ -87,7 +87,7 @@ def test_braking_from_full_speed(model: DriveModel) -> None:
 
 @pytest.mark.parametrize("model", DRIVE_MODELS)
 def test_commands_beyond_the_limits_are_clipped(model: DriveModel) -> None:
-    track = drive(model, [(9.0, -9.0)] * 15)
+    track = track_of(model, [(9.0, -9.0)] * 15)
     assert track[-1, 3] == pytest.approx(1.2, abs=0.02)
     assert track[-1, 4] == pytest.approx(-2.0, abs=0.02)
 
@@ -96,7 +96,7 @@ def test_commands_beyond_the_limits_are_clipped(model: DriveModel) -> None:
 @given(speed=st.floats(-1.2, 1.2), turn=st.floats(-2.0, 2.0))
 def test_both_drives_go_alike(speed: float, turn: float) -> None:
     commands = [(speed, turn)] * 15 + [(0.0, 0.0)] * 8
-    fast, wheels = drive("velocity", commands), drive("wheels", commands)
+    fast, wheels = track_of("velocity", commands), track_of("wheels", commands)
     length = np.linalg.norm(np.diff(fast[:, :2], axis=0), axis=1).sum()
     assert np.linalg.norm(wheels[-1, :2] - fast[-1, :2]) < 0.1 * length + 0.01
     assert wheels[-1, 2] - 0.3 == pytest.approx(fast[-1, 2] - 0.3, rel=0.1, abs=0.02)

@@ -35,13 +35,13 @@ def poses_of(*poses: tuple[float, float, float]) -> NDArray[np.float64]:
 
 
 def random_poses(rng: np.random.Generator, robots: int) -> NDArray[np.float64]:
-    """Distinct cells of the two free lanes at the bottom, random headings."""
+    """Return distinct cells of the two free lanes at the bottom, random headings."""
     cells = rng.permutation(14)[:robots]
     return np.stack([cells % 7 + 0.5, cells // 7 + 0.5, rng.uniform(-math.pi, math.pi, robots)], axis=1)
 
 
 def roll(world: World, poses: NDArray[np.float64], seed: int, periods: int) -> NDArray[np.float64]:
-    """Every pose and velocity of a drive with random commands, [periods, robots, 5]."""
+    """Return every pose, velocity and contact under random commands [periods, robots, 7]."""
     rng = np.random.default_rng(seed)
     world.reset(poses)
     history = []
@@ -59,7 +59,7 @@ def test_reset_makes_the_same_commands_bit_equal_whatever_happened_before(build:
     world, rng = build(robots, drive), np.random.default_rng(7)
     poses = random_poses(rng, robots)
     first = roll(world, poses, seed=1, periods=periods)
-    assert first[..., 5:].any(), "the drive should hit something"
+    assert first[..., 5:].any(), "the robots should hit something"
     for seed in range(before):
         roll(world, random_poses(rng, robots), seed, int(rng.integers(1, 30)))
         np.testing.assert_array_equal(roll(world, poses, seed=1, periods=periods), first)
