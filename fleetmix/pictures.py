@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from policies.evaluate import FleetPolicy
+from policies.evaluate import FleetPolicy, play
 from policies.results import Row
 from sim.env import Controller, WarehouseEnv
 from sim.layout import Layout
@@ -76,18 +76,12 @@ def _take(
     policy: FleetPolicy, controller: Controller | None, scene: SceneConfig, layout: Layout, seed: int
 ) -> list[NDArray[np.uint8]]:
     env = WarehouseEnv(scene, layout=layout, render_mode="rgb_array", controller=controller)
-    observations, infos = env.reset(seed)
-    policy.reset(len(env.possible_agents))
+    policy.reset(scene.robots)
     frames: list[NDArray[np.uint8]] = []
-    while env.agents:
-        robots = env.agents
-        maneuvers = policy.act(np.stack([observations[robot] for robot in robots]))
-        observations, _, _, _, infos = env.step(dict(zip(robots, maneuvers.tolist(), strict=True)))
+    for infos in play(env, seed, policy.act):
         picture = env.render()
         assert picture is not None
-        frames.append(
-            _with_caption(picture, policy.name, sum(info["deliveries"] for info in infos.values()), len(frames))
-        )
+        frames.append(_with_caption(picture, policy.name, sum(info["deliveries"] for info in infos), len(frames)))
     env.close()
     return frames
 

@@ -1,7 +1,6 @@
 """Plays episodes: many environments, one network call for all their agents, no copies beyond what is kept."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from policies.agent import AgentConfig, AgentNetwork
 from policies.environments import EnvSource, Team, TeamEnv
+from policies.episode import Episode
 
 Arrays = dict[str, NDArray[Any]]
 """The fields of a `Batch` by name, as arrays."""
@@ -17,18 +17,6 @@ TRAINING_SEEDS = (1_000_000_000, 2**31)
 """Training episodes draw their seeds from here, apart from those of validation and evaluation."""
 VALIDATION_SEED = 10_000_000
 """Seed of the first validation episode; the others follow."""
-
-
-@dataclass(frozen=True)
-class Episode:
-    """What one episode brought."""
-
-    team_return: float
-    """Sum of the team's rewards, not discounted."""
-    length: int
-    """Env steps."""
-    totals: dict[str, float]
-    """What the environment counted, summed over the agents: deliveries, picks, contacts, metres."""
 
 
 class EnvBatch:
@@ -48,7 +36,7 @@ class EnvBatch:
         self.action_mask = np.zeros((count, agents, self.team.n_actions), np.bool_)
         self.reward = np.zeros(count, np.float32)
         self.terminated = np.zeros(count, np.bool_)
-        self.over = np.zeros(count, np.bool_)
+        self.done = np.zeros(count, np.bool_)
         self._returns = [0.0] * count
         self._lengths = [0] * count
         self._views = list(zip(self.observation, self.state, self.action_mask, strict=True))
@@ -65,7 +53,7 @@ class EnvBatch:
         """One step of the copies `which`; actions [count, agents]."""
         choices = actions.tolist()
         for i in which:
-            reward, self.terminated[i], self.over[i] = self._envs[i].step(choices[i], *self._views[i])
+            reward, self.terminated[i], self.done[i] = self._envs[i].step(choices[i], *self._views[i])
             self.reward[i] = reward
             self._returns[i] += reward
             self._lengths[i] += 1
@@ -96,6 +84,37 @@ class Actor:
         """Action values [count, agents, actions], -inf where an action is not allowed."""
         q, self.hidden = self._agent(torch.from_numpy(envs.observation)[:, None], self.hidden)
         return np.where(envs.action_mask, q[:, 0].numpy(), np.float32(-np.inf))
+
+    def best(self, envs: EnvBatch) -> NDArray[np.int64]:
+        """Return the greedy actions [count, agents]."""
+        actions: NDArray[np.int64] = self.values(envs).argmax(-1)
+        return actions
+
+
+def random_actions(random: np.random.Generator, envs: EnvBatch) -> NDArray[np.int64]:
+    """Draw actions [count, agents], uniform over the allowed ones of each agent."""
+    drawn = random.random(envs.action_mask.shape, np.float32)
+    actions: NDArray[np.int64] = np.where(envs.action_mask, drawn, -1.0).argmax(-1)
+    return actions
+
+
+def play_episodes(
+    envs: EnvBatch, seeds: Sequence[int], choose: Callable[[EnvBatch], NDArray[np.int64]]
+) -> list[Episode]:
+    """Play one episode in each of the first `len(seeds)` environments, side by side.
+
+    Args:
+        envs: at least as many environments as seeds.
+        seeds: one an episode.
+        choose: actions [count, agents] from what the environments show.
+    """
+    for i, seed in enumerate(seeds):
+        envs.reset(i, seed)
+    playing = list(range(len(seeds)))
+    while playing:
+        envs.step(choose(envs), playing)
+        playing = [i for i in playing if not envs.done[i]]
+    return [envs.episode(i) for i in range(len(seeds))]
 
 
 class Collector:
@@ -156,7 +175,7 @@ class Collector:
             out["valid"][row, at] = True
             at += 1
             self._show(out, row, at)
-            ended = np.flatnonzero(envs.over)
+            ended = np.flatnonzero(envs.done)
             for i in ended.tolist():
                 episodes.append(envs.episode(i))
                 self._reset(i)
@@ -194,8 +213,7 @@ class Collector:
         """Epsilon-greedy actions [envs, agents], each agent on its own, allowed ones only."""
         values = self._actor.values(self._envs)
         explore = self.random.random(values.shape[:2]) < epsilon
-        lottery = np.where(self._envs.action_mask, self.random.random(values.shape, np.float32), -1.0)
-        actions: NDArray[np.int64] = np.where(explore, lottery.argmax(-1), values.argmax(-1))
+        actions: NDArray[np.int64] = np.where(explore, random_actions(self.random, self._envs), values.argmax(-1))
         return actions
 
     def validate(self, episodes: int) -> list[Episode]:
@@ -206,17 +224,9 @@ class Collector:
         envs = self._validation_envs
         seeds = range(VALIDATION_SEED, VALIDATION_SEED + episodes)
         chunks = [seeds[i : i + len(envs)] for i in range(0, episodes, len(envs))]
-        return [episode for chunk in chunks for episode in self._play(envs, chunk)]
-
-    def _play(self, envs: EnvBatch, seeds: Sequence[int]) -> list[Episode]:
-        actor = Actor(self.agent, len(envs))
-        for i, seed in enumerate(seeds):
-            envs.reset(i, seed)
-        playing = list(range(len(seeds)))
-        while playing:
-            envs.step(actor.values(envs).argmax(-1), playing)
-            playing = [i for i in playing if not envs.over[i]]
-        return [envs.episode(i) for i in range(len(seeds))]
+        return [
+            episode for chunk in chunks for episode in play_episodes(envs, chunk, Actor(self.agent, len(envs)).best)
+        ]
 
     def close(self) -> None:
         """Ends the environments."""

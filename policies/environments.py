@@ -118,7 +118,7 @@ class TeamEnv:
 
     Observations are flattened and padded with zeros to the longest, missing actions are masked. The team's reward is
     the mean over its agents. The team's episode ends as soon as one of its agents leaves: as terminated when one
-    terminated, else as cut.
+    terminated, else as truncated.
 
     Args:
         source: what to build.
@@ -189,7 +189,7 @@ class TeamEnv:
         """One step of the whole team; arrays as in `reset`.
 
         Returns:
-            The team's reward, whether the episode ended for good, and whether it is over (ended or cut).
+            The team's reward, whether the episode ended for good, and whether it is done (terminated or truncated).
         """
         if not self._plain:
             actions = [a + first for a, first in zip(actions, self._first_action, strict=True)]
@@ -198,8 +198,8 @@ class TeamEnv:
         observations, rewards, terminations, truncations, self._infos = step
         self._write(observations, observation, state, mask)
         terminated = any(terminations.values())
-        over = terminated or any(truncations.values()) or len(self.env.agents) < len(agents)
-        return float(sum(rewards.values())) / len(agents), terminated, over
+        done = terminated or any(truncations.values()) or len(self.env.agents) < len(agents)
+        return float(sum(rewards.values())) / len(agents), terminated, done
 
     def _write(
         self,

@@ -1,18 +1,20 @@
-"""How good a fleet is: greedy episodes on fixed seeds, against the bound of robots that are alone."""
+"""How good a fleet is: greedy episodes on fixed seeds, against robots that are each alone."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from policies.agent import AgentNetwork
-from policies.collector import Actor, EnvBatch
+from policies.collector import Actor, EnvBatch, play_episodes, random_actions
 from policies.environments import EnvSource
+from policies.episode import Episode, EpisodeMeter, merge, throughput
 from policies.fleet_policies import AlwaysGo
-from policies.results import Episode, EpisodeMeter, ReturnRow, Row, make_row, mean_and_ci95, throughput_of
+from policies.results import ReturnRow, Row, make_row, mean_and_ci95
 from sim.env import Controller, WarehouseEnv
 from sim.errors import InputError
 from sim.layout import Layout, load_layout
@@ -25,10 +27,10 @@ class FleetPolicy(Protocol):
     name: str
 
     def reset(self, robots: int) -> None:
-        """Forgets the past, before an episode with that many robots."""
+        """Forget the past, before an episode with that many robots."""
 
     def act(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Maneuvers [robots] from observations [robots, features]."""
+        """Return maneuvers [robots] from observations [robots, features]."""
 
 
 class GreedyPolicy:
@@ -40,7 +42,7 @@ class GreedyPolicy:
         self._hidden = agent.initial_hidden(1)
 
     def reset(self, robots: int) -> None:
-        """A fresh hidden state for each robot.
+        """Give each robot a fresh hidden state.
 
         Raises:
             InputError: the robots learned parameters of their own, and there are more or fewer of them.
@@ -54,44 +56,57 @@ class GreedyPolicy:
 
     @torch.no_grad()
     def act(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The maneuver with the largest Q value [robots]."""
+        """Return the maneuvers with the largest Q values [robots]."""
         q, self._hidden = self._agent(torch.from_numpy(observations)[None, None], self._hidden)
         maneuvers: NDArray[np.int64] = q[0, 0].argmax(-1).numpy()
         return maneuvers
 
 
-def run_episode(env: WarehouseEnv, policy: FleetPolicy, seed: int, first_robot: int = 0) -> Episode:
-    """One greedy episode; `first_robot` as in `WarehouseEnv.reset`."""
+def play(
+    env: WarehouseEnv, seed: int, act: Callable[[NDArray[np.float32]], NDArray[np.int64]], first_robot: int = 0
+) -> Iterator[list[Mapping[str, Any]]]:
+    """Play an episode in the warehouse, and yield the infos of all robots after each decision.
+
+    Args:
+        env: the warehouse.
+        seed: of the episode.
+        act: maneuvers [robots] from observations [robots, features].
+        first_robot: as in `WarehouseEnv.reset`.
+    """
     observations, _ = env.reset(seed, {"first_robot": first_robot})
     robots = env.possible_agents
-    policy.reset(len(robots))
-    meter = EpisodeMeter(env.scene)
     while env.agents:
-        maneuvers = policy.act(np.stack([observations[robot] for robot in robots]))
+        maneuvers = act(np.stack([observations[robot] for robot in robots]))
         observations, _, _, _, infos = env.step(dict(zip(robots, maneuvers.tolist(), strict=True)))
-        meter.add([infos[robot] for robot in robots])
+        yield [infos[robot] for robot in robots]
+
+
+def run_episode(env: WarehouseEnv, policy: FleetPolicy, seed: int, first_robot: int = 0) -> Episode:
+    """Return what a policy's episode brought; arguments as in `play`."""
+    policy.reset(len(env.possible_agents))
+    meter = EpisodeMeter(env.scene)
+    for infos in play(env, seed, policy.act, first_robot):
+        meter.add(infos)
     return meter.episode()
 
 
 def run_solo(scene: SceneConfig, layout: Layout, seeds: Iterable[int]) -> list[Episode]:
-    """Every robot of every episode alone in the hall, always going, with the start and orders that it has in the fleet.
+    """Play every robot of every episode alone in the warehouse, always going, with its start and orders in the fleet.
 
     Returns:
-        One Episode a seed, summed over its robots: the bound that a fleet without any interference would reach.
+        One Episode a seed, summed over its robots: what a fleet without any interference would reach.
     """
     env = WarehouseEnv(dataclasses.replace(scene, robots=1), layout=layout)
-    bound = []
-    for seed in seeds:
-        alone = [run_episode(env, AlwaysGo(), seed, first_robot) for first_robot in range(scene.robots)]
-        bound.append(Episode(*(sum(values) for values in zip(*map(dataclasses.astuple, alone), strict=True))))
+    robots = range(scene.robots)
+    solo = [merge([run_episode(env, AlwaysGo(), seed, first_robot) for first_robot in robots]) for seed in seeds]
     env.close()
-    return bound
+    return solo
 
 
 def choose_scene(
     trained: SceneConfig, layout: Layout, scene: str | None, robots: int | None, drive: DriveModel
 ) -> tuple[SceneConfig, Layout]:
-    """Where to evaluate a policy: where it was trained, or elsewhere with the same robots.
+    """Return where to evaluate a policy: where it was trained, or elsewhere with the same robots.
 
     Args:
         trained: the scene of the training.
@@ -110,8 +125,8 @@ def choose_scene(
 
 
 def solo_throughput(scene: SceneConfig, layout: Layout, seeds: Iterable[int] = range(20)) -> float:
-    """Deliveries per robot-hour of robots that are alone, as `run_solo`."""
-    return throughput_of(run_solo(scene, layout, seeds))
+    """Return the deliveries per robot-hour of robots that are alone, as in `run_solo`."""
+    return throughput(run_solo(scene, layout, seeds), scene)
 
 
 def evaluate_fleet(
@@ -122,7 +137,7 @@ def evaluate_fleet(
     seed: int = 0,
     controller: Controller | None = None,
 ) -> list[Row]:
-    """Always-go, the given policies and the solo bound, on the same seeds `seed`, `seed + 1`, ...
+    """Measure always-go, the given policies and the solo bound, on the same seeds `seed`, `seed + 1`, ...
 
     Args:
         policies: what to measure besides always-go.
@@ -137,7 +152,7 @@ def evaluate_fleet(
     """
     seeds = range(seed, seed + episodes)
     solo = run_solo(scene, layout, seeds)
-    bound = throughput_of(solo)
+    bound = throughput(solo, scene)
     rows = []
     for policy in (AlwaysGo(), *policies):
         env = WarehouseEnv(scene, layout=layout, controller=None if isinstance(policy, AlwaysGo) else controller)
@@ -147,7 +162,7 @@ def evaluate_fleet(
 
 
 def evaluate_returns(source: EnvSource, agent: AgentNetwork, name: str, episodes: int, seed: int) -> list[ReturnRow]:
-    """A trained network against random actions, in an environment that is no warehouse, on the same seeds.
+    """Measure a trained network against random actions, in an environment that is no warehouse, on the same seeds.
 
     Args:
         source: the environment.
@@ -161,15 +176,8 @@ def evaluate_returns(source: EnvSource, agent: AgentNetwork, name: str, episodes
     for policy in ("random", name):
         returns, random = [], np.random.default_rng(seed)
         for episode in range(seed, seed + episodes):
-            envs.reset(0, episode)
-            actor = Actor(agent, 1)
-            envs.over[0] = False
-            while not envs.over[0]:
-                values = actor.values(envs)  # -inf where an action is not allowed
-                if policy == "random":
-                    values = np.where(np.isinf(values), values, random.random(values.shape, np.float32))
-                envs.step(values.argmax(-1), (0,))
-            returns.append(envs.episode(0).team_return)
+            choose = partial(random_actions, random) if policy == "random" else Actor(agent, 1).best
+            returns += [played.team_return for played in play_episodes(envs, [episode], choose)]
         rows.append(ReturnRow(policy, source.factory, episodes, *mean_and_ci95(returns)))
     envs.close()
     return rows

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from policies.agent import AgentNetwork
-from policies.collector import Episode
 from policies.environments import Team
+from policies.episode import Episode
 from policies.learner import QLearner
 from policies.mixers import MIXERS
 from policies.replay import ReplayBuffer
@@ -20,7 +20,7 @@ from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
 from policies.runs.config import TrainConfig
 from policies.runs.folder import Run
 from policies.runs.progress import TrainingProgress
-from policies.runs.training_log import MetricsWriter, episode_figures
+from policies.runs.training_log import MetricsWriter, episode_metrics
 from sim.errors import InputError
 
 REPLAY_RANDOM = "random.replay"
@@ -197,7 +197,7 @@ class TrainingLoop:
         began = self._seconds()
         weights = self._learner.target_agent.state_dict()
         episodes = self._rollout.validate(weights, self._config.rollout.validation_episodes)
-        self._validation = episode_figures(episodes, self._run.source, self._solo)
+        self._validation = episode_metrics(episodes, self._run.source, self._solo)
         if not math.isfinite(self._validation["return"]):
             raise self._diverged("the return of a validation")
         self._info = replace(
@@ -240,7 +240,7 @@ class TrainingLoop:
             "steps_per_second": (info.steps - steps) / passed,
             "updates_per_second": (info.updates - updates) / passed,
             "episodes": len(self._episodes),
-            **episode_figures(self._episodes, self._run.source, self._solo),
+            **episode_metrics(self._episodes, self._run.source, self._solo),
             **{f"validation_{name}": value for name, value in self._validation.items() if name != "length"},
         }
         for name in self._watched[0] if self._watched else ():

@@ -25,8 +25,9 @@ import torch
 from torch import Tensor
 
 from policies.agent import AgentConfig
-from policies.collector import Collector, Episode
+from policies.collector import Collector
 from policies.environments import EnvSource, Team
+from policies.episode import Episode
 from policies.learner import Batch
 from sim.errors import InputError, RunError
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from export.fleet.processes import RobotProcesses, free_endpoint
 from export.fleet.server import Fleet
 from export.protocol import transport
+from policies.episode import Episode
 from policies.interrupt import Interrupt
-from policies.results import Episode
 from sim.layout import Layout
 from sim.scene import SceneConfig, robot_names
 

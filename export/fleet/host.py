@@ -6,8 +6,8 @@ from collections.abc import Callable
 from export.fleet.config import FleetConfig
 from export.fleet.server import Fleet
 from export.protocol import transport
+from policies.episode import EpisodeMeter
 from policies.interrupt import Interrupt
-from policies.results import EpisodeMeter
 
 _REPORT = 10.0
 """Time between two lines about how it goes [s]."""
@@ -45,13 +45,13 @@ def host_fleet(config: FleetConfig, log: Callable[[str], None]) -> None:
 
 def status(fleet: Fleet, meter: EpisodeMeter, decisions: int) -> str:
     """Return the state of the fleet in a line."""
-    episode = meter.episode()
+    totals = {name: round(count) for name, count in meter.episode().totals.items()}
     connected = sum(base.present for base in fleet.bases)
     stopped = [base.name for base in fleet.bases if base.latch.stopped]
     return (
         f"{decisions * fleet.scene.decision_period:,.0f} s: {connected} of {len(fleet.bases)} robots driven, "
-        f"{episode.deliveries} deliveries, contacts {episode.robot_contacts} with robots and {episode.rack_contacts} "
-        f"with racks, {episode.deadlocks} deadlocks"
+        f"{totals['deliveries']} deliveries, contacts {totals['robot_contacts']} with robots and "
+        f"{totals['rack_contacts']} with racks, {totals['deadlocks']} deadlocks"
         + (f", {fleet.slow_periods} slow periods" if fleet.slow_periods else "")
         + (f", emergency stop: {', '.join(stopped)}" if stopped else "")
     )

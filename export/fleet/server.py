@@ -21,7 +21,7 @@ from export.protocol import transport
 from export.protocol.framing import Header
 from export.protocol.messages import Sensors, Wire, map_hash
 from export.protocol.stop_service import serve_stops
-from policies.results import Episode, EpisodeMeter
+from policies.episode import Episode, EpisodeMeter
 from sim.errors import InputError
 from sim.layout import Layout
 from sim.scene import SceneConfig, robot_names

@@ -19,11 +19,11 @@ from export.verify.policy import (
     TorchOracle,
     VerifyError,
     compare_random,
-    team_episode,
-    warehouse_episode,
 )
 from policies.agent import AgentNetwork
-from policies.environments import EnvSource, TeamEnv
+from policies.collector import EnvBatch, play_episodes
+from policies.environments import EnvSource
+from policies.evaluate import play
 from sim.env import WarehouseEnv
 from sim.errors import InputError
 from sim.observation import MANEUVERS, observation_spec
@@ -135,11 +135,11 @@ def _open_files(bundle: Bundle, report: VerifyReport) -> dict[str, _File]:
 
 def _play_episodes(source: EnvSource, side_by_side: SideBySide, seeds: Sequence[int]) -> None:
     """Play whole episodes of an environment that is not the warehouse."""
-    env = TeamEnv(source)
+    envs = EnvBatch(source, 1)
     for seed in seeds:
         side_by_side.begin(seed)
-        team_episode(env, seed, side_by_side.decide)
-    env.close()
+        play_episodes(envs, [seed], lambda envs: side_by_side.decide(envs.observation[0], envs.action_mask[0])[None])
+    envs.close()
 
 
 def _verify_warehouse(
@@ -152,9 +152,11 @@ def _verify_warehouse(
     scene = replace(trained, robots=len(manifest.robots))
     recorder = RecordingController(scene)
     env = WarehouseEnv(scene, layout=layout, controller=recorder)
+    everything = np.ones((scene.robots, len(MANEUVERS)), np.bool_)
     for seed in seeds:
         side_by_side.begin(seed)
-        warehouse_episode(env, seed, side_by_side.decide)
+        for _ in play(env, seed, lambda observations: side_by_side.decide(observations, everything)):
+            pass
     env.close()
     if manifest.controller is None:
         raise InputError(f"{bundle} has no controller, but its policies are for a warehouse; export it again")

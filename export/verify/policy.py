@@ -17,8 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 from export.runtime import Model, OnnxPolicy
 from policies.agent import AgentNetwork
-from policies.environments import UNBOUNDED, TeamEnv
-from sim.env import WarehouseEnv
+from policies.environments import UNBOUNDED
 from sim.errors import RunError
 
 TOLERANCE = 1e-4
@@ -28,8 +27,6 @@ TIE = 1e-5
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Decide = Callable[[Array, Mask], NDArray[np.int64]]
-"""Maneuvers [robots] from observations [robots, features] and masks [robots, actions]."""
 
 
 class VerifyError(RunError):
@@ -214,25 +211,3 @@ class SideBySide:
 
     def _where(self, robot: int, _row: int) -> str:
         return f"episode {self._episode}, step {self._step}, robot {robot}"
-
-
-def warehouse_episode(env: WarehouseEnv, seed: int, decide: Decide) -> None:
-    """Play one episode in the warehouse, in which every maneuver is always allowed."""
-    observations, _ = env.reset(seed)
-    robots = env.possible_agents
-    everything = np.ones((len(robots), env.action_space(robots[0]).n), np.bool_)
-    while env.agents:
-        maneuvers = decide(np.stack([observations[robot] for robot in robots]), everything)
-        observations, _, _, _, _ = env.step(dict(zip(robots, maneuvers.tolist(), strict=True)))
-
-
-def team_episode(env: TeamEnv, seed: int, decide: Decide) -> None:
-    """Play one episode in another environment."""
-    team = env.team
-    observations = np.zeros((len(team.agents), team.features), np.float32)
-    state = np.zeros(len(team.state_scale), np.float32)
-    mask = np.zeros((len(team.agents), team.n_actions), np.bool_)
-    env.reset(seed, observations, state, mask)
-    over = False
-    while not over:
-        _, _, over = env.step(decide(observations, mask).tolist(), observations, state, mask)

@@ -1,4 +1,4 @@
-"""What a training run tells about itself: rows of a CSV file, the same for TensorBoard, and the figures in them."""
+"""What a training run tells about itself: rows of a CSV file, the same for TensorBoard, and the metrics in them."""
 
 import csv
 import io
@@ -10,8 +10,8 @@ from typing import TextIO
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-from policies.collector import Episode
 from policies.environments import EnvSource
+from policies.episode import Episode, per_robot_hour, throughput
 from policies.files import write_atomically
 from sim.errors import InputError
 
@@ -24,11 +24,11 @@ COLUMNS = (
 """Columns of metrics.csv; steps are env steps, throughput and contacts per robot-hour of simulated time."""
 
 
-def episode_figures(episodes: Sequence[Episode], source: EnvSource, solo_throughput: float | None) -> dict[str, float]:
+def episode_metrics(episodes: Sequence[Episode], source: EnvSource, solo_throughput: float | None) -> dict[str, float]:
     """Return the means over some episodes.
 
     Args:
-        episodes: any number; none give no figures.
+        episodes: any number; none give no metrics.
         source: their environment; only a warehouse has more than return and length.
         solo_throughput: deliveries per robot-hour of robots that are alone, for the efficiency.
 
@@ -38,18 +38,17 @@ def episode_figures(episodes: Sequence[Episode], source: EnvSource, solo_through
     """
     if not episodes:
         return {}
-    figures = {
+    metrics = {
         "return": float(np.mean([episode.team_return for episode in episodes])),
         "length": float(np.mean([episode.length for episode in episodes])),
     }
     if source.scene is not None:
-        steps = sum(episode.length for episode in episodes)
-        hours = steps * source.scene.robots * source.scene.decision_period / 3600
-        for name, count in (("throughput", "deliveries"), ("robot_contacts",) * 2, ("rack_contacts",) * 2):
-            figures[name] = sum(episode.totals[count] for episode in episodes) / hours
+        metrics["throughput"] = throughput(episodes, source.scene)
+        for name in ("robot_contacts", "rack_contacts"):
+            metrics[name] = per_robot_hour(name, episodes, source.scene)
         if solo_throughput:
-            figures["efficiency"] = figures["throughput"] / solo_throughput
-    return figures
+            metrics["efficiency"] = metrics["throughput"] / solo_throughput
+    return metrics
 
 
 class MetricsWriter:
@@ -73,7 +72,7 @@ class MetricsWriter:
             raise self._unwritable(error) from error
 
     def write(self, row: dict[str, float]) -> None:
-        """Add a row; a figure that is missing or no finite number leaves its cell empty."""
+        """Add a row; a metric that is missing or no finite number leaves its cell empty."""
         known = {name: value for name, value in row.items() if math.isfinite(value)}
         try:
             csv.DictWriter(self._file, COLUMNS).writerow({k: f"{v:.9g}" for k, v in known.items()})

@@ -16,14 +16,14 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from policies.agent import AgentConfig
-from policies.collector import Episode
 from policies.config import ALGOS
 from policies.environments import EnvSource
+from policies.episode import Episode
 from policies.learner import LearnerConfig
 from policies.runs.checkpoint import load_checkpoint
 from policies.runs.config import RolloutConfig, TrainConfig
 from policies.runs.folder import load_agent, load_run
-from policies.runs.training_log import episode_figures
+from policies.runs.training_log import episode_metrics
 from policies.train import train
 from sim.errors import InputError
 from sim.scene import SceneConfig
@@ -157,13 +157,13 @@ def test_a_run_folder_holds_everything(tmp_path):
     assert train(dataclasses.replace(settings, steps=128), run.path, resume=True).steps == 128  # without the map file
 
 
-def test_figures_are_per_robot_hour():
+def test_metrics_are_per_robot_hour():
     source = EnvSource(SceneConfig(robots=4))
     totals = {"deliveries": 10.0, "robot_contacts": 2.0, "rack_contacts": 0.0}
     episodes = [Episode(1.0, 150, totals), Episode(2.0, 150, {**totals, "deliveries": 14.0})]
     # 2 episodes x 60 s x 4 robots are 2 / 15 robot-hours; 24 deliveries in them are 180 an hour.
-    figures = episode_figures(episodes, source, 240.0)
-    assert figures == pytest.approx(
+    metrics = episode_metrics(episodes, source, 240.0)
+    assert metrics == pytest.approx(
         {"return": 1.5, "length": 150, "throughput": 180, "efficiency": 0.75, "robot_contacts": 30, "rack_contacts": 0}
     )
 
