@@ -6,8 +6,9 @@ python -m docs.observation_table
 import re
 from pathlib import Path
 
-from sim.observation import Field, observation_spec
+from sim.observation import observation_spec
 from sim.scene import RobotConfig
+from sim.vector_spec import Field
 
 PAGE = Path(__file__).with_name("on-robot.md")
 BEGIN, END = "<!-- made by docs/observation_table.py -->", "<!-- end of what it made -->"

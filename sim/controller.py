@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sim.governor import govern
 from sim.kernels import kernel
 from sim.limits import LIMIT
-from sim.observation import MANEUVERS, NEIGHBOUR, VectorSpec
+from sim.observation import MANEUVERS, NEIGHBOUR
+from sim.vector_spec import VectorSpec
 
 _TRACKING = {
     "stop": (0.0, 0.0, 0.0),

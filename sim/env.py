@@ -18,9 +18,10 @@ from sim.controller import control_all, controller_offsets
 from sim.errors import InputError
 from sim.layout import Layout
 from sim.limits import pack_limits
-from sim.observation import MANEUVERS, VectorSpec, observation_spec, state_spec
+from sim.observation import MANEUVERS, observation_spec, state_spec
 from sim.orders import OrderType, PickAndDeliver
 from sim.scene import DriveModel, SceneConfig, open_scene, robot_names
+from sim.vector_spec import VectorSpec
 from sim.warehouse import Warehouse
 
 Controller = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]], None]

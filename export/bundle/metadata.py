@@ -14,9 +14,9 @@ from typing import Any, Literal, get_args
 from export.bundle.files import SCHEMA_VERSION, WRONG_STRUCTURE, listed, read_object, require_version
 from sim.errors import InputError
 from sim.layout import Layout, parse_layout
-from sim.observation import VectorSpec
 from sim.scene import SceneConfig
 from sim.settings import read_settings
+from sim.vector_spec import VectorSpec
 
 METADATA_KEY = "fleetmix"
 """The entry of an ONNX model's metadata_props that holds the schema."""

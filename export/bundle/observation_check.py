@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.observation import VectorSpec
+from sim.vector_spec import VectorSpec
 
 SLOP = 1e-5
 """How far outside its range a value may lie, as a share of its largest magnitude: what rounding explains."""

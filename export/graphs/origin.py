@@ -8,8 +8,9 @@ from typing import Any
 
 from export.bundle.metadata import PolicyMetadata
 from policies.agent import AgentConfig
-from sim.observation import MANEUVERS, Field, VectorSpec, observation_spec
+from sim.observation import MANEUVERS, observation_spec
 from sim.scene import SceneConfig
+from sim.vector_spec import Field, VectorSpec
 
 LIBRARIES = ("fleetmix", "numpy", "onnx", "onnxscript", "torch")
 

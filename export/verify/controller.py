@@ -7,8 +7,9 @@ from export.runtime import CONTROLLER_FIELDS, Model
 from export.verify.policy import TOLERANCE, VerifyError
 from sim.controller import control_all, controller_offsets
 from sim.limits import pack_limits
-from sim.observation import MANEUVERS, NEIGHBOUR, VectorSpec, observation_spec
+from sim.observation import MANEUVERS, NEIGHBOUR, observation_spec
 from sim.scene import SceneConfig
+from sim.vector_spec import VectorSpec
 
 
 class RecordingController:

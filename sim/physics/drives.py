@@ -76,14 +76,18 @@ class VelocityDrive:
         self.velocities = np.zeros((scene.robots, 2))
         self._twists = np.zeros((2, scene.robots, 3))
         self._set_velocities: list[list[float]] = []
+        self.bodies = self._build_discs(scene)
+
+    def _build_discs(self, scene: SceneConfig) -> list[int]:
+        bullet, client, robot = self._bullet, self._client, scene.robot
         shape = bullet.createCollisionShape(
             bullet.GEOM_CAPSULE, radius=robot.radius, height=robot.height, physicsClientId=client
         )
-        self.bodies = [
+        bodies = [
             bullet.createMultiBody(robot.mass, shape, useMaximalCoordinates=1, physicsClientId=client)
             for _ in range(scene.robots)
         ]
-        for body in self.bodies:
+        for body in bodies:
             bullet.changeDynamics(
                 body,
                 -1,
@@ -95,6 +99,7 @@ class VelocityDrive:
                 activationState=bullet.ACTIVATION_STATE_DISABLE_SLEEPING,
                 physicsClientId=client,
             )
+        return bodies
 
     def stop(self) -> None:
         """Forget the velocities."""

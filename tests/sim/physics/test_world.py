@@ -230,25 +230,6 @@ def test_hundreds_of_racks_still_stop_robots(build: Build) -> None:
     world.close()
 
 
-def test_render_shows_the_robots_where_they_are_and_leaves_the_physics_alone(build: Build) -> None:
-    world = build(2)
-    poses = poses_of((0.5, 0.5, 0.0), (5.5, 1.0, 2.0))
-    plain = roll(world, poses, seed=5, periods=5)
-    world.reset(poses)
-    here = world.render(140, 160)
-    assert here.shape == (160, 140, 3)
-    assert here.dtype == np.uint8
-    red = (here[..., 0] > 180) & (here[..., 1] < 110) & (here[..., 2] < 110)
-    blue = (here[..., 2] > 150) & (here[..., 0] < 90)
-    assert red[:, :70].any()  # robot 0 is red and stands left, robot 1 is blue and stands right
-    assert not red[:, 70:].any()
-    assert blue[:, 70:].any()
-    assert not blue[:, :70].any()
-    extras = world.render(140, 160, np.array([True, False]), poses[::-1, :2].copy(), np.array([(3.5, 0.5)]))
-    assert (extras != here).any()
-    np.testing.assert_array_equal(roll(world, poses, seed=5, periods=5), plain)
-
-
 def test_close_twice_is_harmless_and_frees_the_client() -> None:
     for _ in range(3):
         world = World(RACKS, SIZE, SceneConfig(robots=1))
