@@ -7,11 +7,13 @@ NODE := examples/node_modules/.installed
 # The example in JavaScript and its tests need Node.js; without it they are left out.
 HAS_NODE := $(and $(shell command -v node),$(shell command -v npm))
 
-.PHONY: venv node demo test test-fast lint check docs bench bench-learning
+.PHONY: venv node demo test test-fast test-robot lint check docs bench bench-learning
 
 venv: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 12) or print("PyBullet has wheels up to Python 3.11. This is", \
+		sys.version.split()[0] + ": pip compiles it now, in silence, for about 5 minutes, and needs a C++ compiler.")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -c constraints.txt -e '.[dev]'
 	touch $@
@@ -33,6 +35,14 @@ test: $(INSTALLED) $(if $(HAS_NODE),$(NODE))
 # Without what trains, compiles or waits for longer than five seconds.
 test-fast: $(INSTALLED)
 	$(BIN)/pytest -q -n 2 -m "not slow"
+
+# A robot's processes, and theirs alone, on another Python: make test-robot ROBOT_PYTHON=python3.13
+ROBOT_PYTHON ?= $(PYTHON)
+test-robot: export OMP_NUM_THREADS := 1
+test-robot: $(INSTALLED)
+	$(ROBOT_PYTHON) -m venv --clear .venv-robot
+	.venv-robot/bin/pip install -q -c constraints.txt '.[robot,sign]'
+	FLEETMIX_ROBOT_PYTHON=$(CURDIR)/.venv-robot/bin/python $(BIN)/pytest -q tests/export/robot tests/export/keys
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -11,6 +11,9 @@ from typing import Self
 
 from sim.errors import InputError
 
+PYTHON = sys.executable
+"""What runs them."""
+
 
 def free_endpoint() -> str:
     """Return an endpoint of this machine at a port that nobody uses now."""
@@ -30,7 +33,7 @@ class RobotProcesses:
 
     def __init__(self, bundle: Path, robots: list[str], connect: str, *options: str) -> None:
         self._command = [
-            sys.executable, "-m", "fleetmix", "robot", "--bundle", str(bundle), "--connect", connect, *options,
+            PYTHON, "-m", "fleetmix", "robot", "--bundle", str(bundle), "--connect", connect, *options,
         ]  # fmt: skip
         self.endpoint = connect
         """What they connect to."""

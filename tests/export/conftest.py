@@ -1,5 +1,6 @@
 """Bundles of untrained networks, made once: the export does not care what a network has learned."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -7,12 +8,15 @@ import pytest
 import torch
 
 from export.bundle.metadata import PolicyMetadata
+from export.fleet import processes
 from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, warehouse_metadata
 from policies.agent import AgentConfig, AgentNetwork
 from sim.layout import load_layout
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import SceneConfig
+
+processes.PYTHON = os.environ.get("FLEETMIX_ROBOT_PYTHON", processes.PYTHON)  # make test-robot
 
 SCENE = SceneConfig(layout="crossing", robots=2, time_limit=20.0)
 
