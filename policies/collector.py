@@ -45,7 +45,7 @@ class EnvBatch:
         return len(self._envs)
 
     def reset(self, index: int, seed: int) -> None:
-        """Starts an episode of one copy."""
+        """Start an episode of one copy."""
         self._envs[index].reset(seed, *self._views[index])
         self._returns[index], self._lengths[index] = 0.0, 0
 
@@ -59,11 +59,11 @@ class EnvBatch:
             self._lengths[i] += 1
 
     def episode(self, index: int) -> Episode:
-        """What the episode of one copy brought so far."""
+        """Return what the episode of one copy brought so far."""
         return Episode(self._returns[index], self._lengths[index], self._envs[index].totals())
 
     def close(self) -> None:
-        """Ends all copies."""
+        """End all copies."""
         for env in self._envs:
             env.close()
 
@@ -76,12 +76,12 @@ class Actor:
         self.hidden = agent.initial_hidden(count)
 
     def forget(self, index: int) -> None:
-        """A fresh hidden state for one environment."""
+        """Begin with a fresh hidden state for one environment."""
         self.hidden[index] = 0.0
 
     @torch.no_grad()
     def values(self, envs: EnvBatch) -> NDArray[np.float32]:
-        """Action values [count, agents, actions], -inf where an action is not allowed."""
+        """Return the action values [count, agents, actions], -inf where an action is not allowed."""
         q, self.hidden = self._agent(torch.from_numpy(envs.observation)[:, None], self.hidden)
         return np.where(envs.action_mask, q[:, 0].numpy(), np.float32(-np.inf))
 
@@ -200,12 +200,12 @@ class Collector:
         }
 
     def _show(self, out: Arrays, row: NDArray[np.int64], at: NDArray[np.int64] | int, which: Any = slice(None)) -> None:
-        """Writes what the environments `which` show now into their rows, at step `at`."""
+        """Write what the environments `which` show now into their rows, at step `at`."""
         for name in ("observation", "state", "action_mask"):
             out[name][row, at] = getattr(self._envs, name)[which]
 
     def _begin(self, out: Arrays, row: NDArray[np.int64], which: Any = slice(None)) -> None:
-        """Opens a sequence of the environments `which` in each of the rows."""
+        """Open a sequence of the environments `which` in each of the rows."""
         self._show(out, row, 0, which)
         out["hidden"][row] = self._actor.hidden.numpy()[which]
 
@@ -229,7 +229,7 @@ class Collector:
         ]
 
     def close(self) -> None:
-        """Ends the environments."""
+        """End the environments."""
         self._envs.close()
         if self._validation_envs is not None:
             self._validation_envs.close()

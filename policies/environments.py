@@ -42,11 +42,11 @@ class EnvSource:
 
     @classmethod
     def of_scene(cls, scene: SceneConfig) -> "EnvSource":
-        """The warehouse of a scene; raises InputError when its layout is unknown or not valid."""
+        """Return the warehouse of a scene; raise InputError when its layout is unknown or not valid."""
         return cls(scene, load_layout(scene.layout).text())
 
     def parsed_layout(self) -> Layout:
-        """The warehouse's map."""
+        """Return the warehouse's map."""
         assert self.scene is not None
         return parse_layout(self.layout, Path(self.scene.layout).stem)
 
@@ -56,7 +56,7 @@ class EnvSource:
 
     @classmethod
     def from_json(cls, text: str) -> "EnvSource":
-        """What `to_json` wrote."""
+        """Return what `to_json` wrote."""
         values = json.loads(text)
         scene = values.pop("scene")
         return cls(scene and read_settings(SceneConfig, scene, "environment source"), **values)
@@ -81,7 +81,7 @@ class Team:
 
 
 def make_env(source: EnvSource) -> "ParallelEnv[str, Any, int]":
-    """Builds the environment.
+    """Build the environment.
 
     Raises:
         InputError: the scene is not valid, or there is no such factory, or it returns no parallel environment.
@@ -163,7 +163,7 @@ class TeamEnv:
     def reset(
         self, seed: int, observation: NDArray[np.float32], state: NDArray[np.float32], mask: NDArray[np.bool_]
     ) -> None:
-        """Starts an episode and writes what its first step shows.
+        """Start an episode and write what its first step shows.
 
         Args:
             seed: fixes the episode.
@@ -224,7 +224,7 @@ class TeamEnv:
         state[:] = self.env.state().reshape(-1) if self._own_state else observation.reshape(-1)
 
     def totals(self) -> dict[str, float]:
-        """The numbers in the last infos, each summed over the agents."""
+        """Return the numbers in the last infos, each summed over the agents."""
         totals: dict[str, float] = {}
         for info in self._infos.values():
             for name, value in info.items():
@@ -233,7 +233,7 @@ class TeamEnv:
         return totals
 
     def close(self) -> None:
-        """Ends the environment."""
+        """End the environment."""
         self.env.close()
 
 

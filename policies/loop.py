@@ -48,7 +48,7 @@ class TrainResult:
 
 
 def make_learner(config: TrainConfig, team: Team) -> QLearner:
-    """A learner with fresh parameters, fixed by the seed, for a team of that size."""
+    """Return a learner with fresh parameters, fixed by the seed, for a team of that size."""
     n_agents = len(team.agents)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -209,7 +209,7 @@ class TrainingLoop:
         self._save(validated=True)
 
     def _save(self, validated: bool) -> None:
-        """Saves the newest checkpoint, and as the best one too where it is that or the only one."""
+        """Save the newest checkpoint, and as the best one too where it is that or the only one."""
         info, value = self._info, self._validation.get("return")
         best = info.best_return
         improved = validated and value is not None and (best is None or value > best)
@@ -227,7 +227,7 @@ class TrainingLoop:
             raise InputError(f"{error}; make room, then {self._advice}") from error
 
     def _write_row(self) -> None:
-        """Writes and shows what happened since the last row."""
+        """Write and show what happened since the last row."""
         info, seconds = self._info, self._seconds()
         _, steps, updates, began = self._row_began
         passed = max(seconds - began, 1e-9)

@@ -49,7 +49,7 @@ class RolloutSetup:
     seed: int
 
     def build(self) -> Collector:
-        """The collector; raises InputError when the environment is not valid."""
+        """Return the collector; raise InputError when the environment is not valid."""
         return Collector(self.source, self.agent, self.envs, self.sequence, self.seed)
 
     def to_json(self) -> str:
@@ -59,7 +59,7 @@ class RolloutSetup:
 
     @classmethod
     def from_json(cls, text: str) -> "RolloutSetup":
-        """What `to_json` wrote."""
+        """Return what `to_json` wrote."""
         values = json.loads(text)
         source, agent = EnvSource.from_json(values.pop("source")), AgentConfig(**values.pop("agent"))
         return cls(source, agent, **values)
@@ -90,20 +90,20 @@ class Rollout(Protocol):
         """
 
     def result(self) -> Collected:
-        """Waits for the iteration that `start` began; raises RolloutError when the worker failed."""
+        """Wait for the iteration that `start` began; raise RolloutError when the worker failed."""
 
     def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
-        """Plays greedy episodes with these parameters, between two iterations; raises RolloutError likewise."""
+        """Play greedy episodes with these parameters, between two iterations; raise RolloutError likewise."""
 
     def restore(self, random: dict[str, Any]) -> None:
         """Goes on with the random numbers of an earlier `Collected`."""
 
     def close(self) -> None:
-        """Ends the environments, and the worker if there is one."""
+        """End the environments, and the worker if there is one."""
 
 
 def open_rollout(setup: RolloutSetup, worker: bool) -> Rollout:
-    """Builds the environments, in a process of their own or in this one; raises InputError when they are not valid."""
+    """Build the environments, in a process of their own or in this one; raise InputError when they are not valid."""
     return WorkerRollout(setup) if worker else InProcessRollout(setup)
 
 
@@ -223,7 +223,7 @@ class WorkerRollout:
 
 
 def _work(connection: Connection, setup: str) -> None:
-    """The worker process: builds the environments, then answers until the other end closes."""
+    """Run the worker process: build the environments, then answer until the other end closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     try:
