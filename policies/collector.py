@@ -1,4 +1,4 @@
-"""Plays episodes: many environments, one network call for all their agents, no copies beyond what is kept."""
+"""Episodes in many environments, one network call for all their agents, no copies beyond what is kept."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -8,11 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from policies.agent import AgentConfig, AgentNetwork
+from policies.batch import Arrays
 from policies.environments import EnvSource, Team, TeamEnv
 from policies.episode import Episode
 
-Arrays = dict[str, NDArray[Any]]
-"""The fields of a `Batch` by name, as arrays."""
 TRAINING_SEEDS = (1_000_000_000, 2**31)
 """Training episodes draw their seeds from here, apart from those of validation and evaluation."""
 VALIDATION_SEED = 10_000_000
@@ -50,7 +49,7 @@ class EnvBatch:
         self._returns[index], self._lengths[index] = 0.0, 0
 
     def step(self, actions: NDArray[np.int64], which: Iterable[int]) -> None:
-        """One step of the copies `which`; actions [count, agents]."""
+        """Step the copies `which`; actions [count, agents]."""
         choices = actions.tolist()
         for i in which:
             reward, self.terminated[i], self.done[i] = self._envs[i].step(choices[i], *self._views[i])
@@ -76,12 +75,12 @@ class Actor:
         self.hidden = agent.initial_hidden(count)
 
     def forget(self, index: int) -> None:
-        """Begin with a fresh hidden state for one environment."""
+        """Give one environment a fresh hidden state."""
         self.hidden[index] = 0.0
 
     @torch.no_grad()
     def values(self, envs: EnvBatch) -> NDArray[np.float32]:
-        """Return the action values [count, agents, actions], -inf where an action is not allowed."""
+        """Return action values [count, agents, actions], -inf where an action is not allowed."""
         q, self.hidden = self._agent(torch.from_numpy(envs.observation)[:, None], self.hidden)
         return np.where(envs.action_mask, q[:, 0].numpy(), np.float32(-np.inf))
 
@@ -121,7 +120,7 @@ class Collector:
     """Collects sequences of experience, iteration by iteration, and validates the greedy policy.
 
     One iteration is `sequence` steps of every environment with one set of parameters. A sequence never crosses an
-    episode: it is cut at the end of the iteration and of the episode, and padded to full length.
+    episode: it ends with the iteration or the episode, and padded to full length.
 
     Args:
         source: the environment.
@@ -148,7 +147,7 @@ class Collector:
         self._actor.forget(index)
 
     def collect(self, epsilon: float) -> tuple[Arrays, list[Episode]]:
-        """One iteration.
+        """Collect one iteration.
 
         Args:
             epsilon: share of random actions, 0 to 1.
@@ -161,11 +160,11 @@ class Collector:
             self._started = True
             for i in range(count):
                 self._reset(i)
-        out = self._allocate(count * steps)
+        out = self.team.sequence_size(steps, self.agent.hidden_size).zeros(count * steps)
         row, at = np.arange(count), np.zeros(count, np.int64)
         used = count
         episodes = []
-        self._begin(out, row)
+        self._open_sequences(out, row)
         for step in range(steps):
             actions = self._choose(epsilon)
             envs.step(actions, range(count))
@@ -174,7 +173,7 @@ class Collector:
             out["terminated"][row, at] = envs.terminated
             out["valid"][row, at] = True
             at += 1
-            self._show(out, row, at)
+            self._write_shown(out, row, at)
             ended = np.flatnonzero(envs.done)
             for i in ended.tolist():
                 episodes.append(envs.episode(i))
@@ -182,42 +181,30 @@ class Collector:
             if len(ended) and step < steps - 1:
                 row[ended], at[ended] = np.arange(used, used + len(ended)), 0
                 used += len(ended)
-                self._begin(out, row[ended], ended)
+                self._open_sequences(out, row[ended], ended)
         return {name: array[:used] for name, array in out.items()}, episodes
 
-    def _allocate(self, rows: int) -> Arrays:
-        """Zeros for as many sequences as there can be; the system gives memory only to those that are written."""
-        steps, agents, features = self._sequence, len(self.team.agents), self.team.features
-        return {
-            "observation": np.zeros((rows, steps + 1, agents, features), np.float32),
-            "state": np.zeros((rows, steps + 1, len(self.team.state_scale)), np.float32),
-            "action_mask": np.zeros((rows, steps + 1, agents, self.team.n_actions), np.bool_),
-            "action": np.zeros((rows, steps, agents), np.int64),
-            "reward": np.zeros((rows, steps), np.float32),
-            "terminated": np.zeros((rows, steps), np.bool_),
-            "valid": np.zeros((rows, steps), np.bool_),
-            "hidden": np.zeros((rows, agents, self._actor.hidden.shape[-1]), np.float32),
-        }
-
-    def _show(self, out: Arrays, row: NDArray[np.int64], at: NDArray[np.int64] | int, which: Any = slice(None)) -> None:
+    def _write_shown(
+        self, out: Arrays, row: NDArray[np.int64], at: NDArray[np.int64] | int, which: Any = slice(None)
+    ) -> None:
         """Write what the environments `which` show now into their rows, at step `at`."""
         for name in ("observation", "state", "action_mask"):
             out[name][row, at] = getattr(self._envs, name)[which]
 
-    def _begin(self, out: Arrays, row: NDArray[np.int64], which: Any = slice(None)) -> None:
+    def _open_sequences(self, out: Arrays, row: NDArray[np.int64], which: Any = slice(None)) -> None:
         """Open a sequence of the environments `which` in each of the rows."""
-        self._show(out, row, 0, which)
+        self._write_shown(out, row, 0, which)
         out["hidden"][row] = self._actor.hidden.numpy()[which]
 
     def _choose(self, epsilon: float) -> NDArray[np.int64]:
-        """Epsilon-greedy actions [envs, agents], each agent on its own, allowed ones only."""
+        """Draw epsilon-greedy actions [envs, agents], each agent on its own, allowed ones only."""
         values = self._actor.values(self._envs)
         explore = self.random.random(values.shape[:2]) < epsilon
         actions: NDArray[np.int64] = np.where(explore, random_actions(self.random, self._envs), values.argmax(-1))
         return actions
 
     def validate(self, episodes: int) -> list[Episode]:
-        """Greedy episodes on the validation seeds, in environments of their own: training is not disturbed."""
+        """Play greedy episodes on the validation seeds, in environments of their own: training is not disturbed."""
         if self._validation_envs is None:
             # A warehouse takes some 30 MB, so there are fewer of these; a second round costs little.
             self._validation_envs = EnvBatch(self._source, min(episodes, max(1, len(self._envs) // 2)))

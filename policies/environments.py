@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
+from policies.batch import SequenceSize
+from policies.spaces import discrete_actions, observation_box, scale_of
 from sim.errors import InputError
 from sim.layout import Layout, load_layout, parse_layout
 from sim.scene import SceneConfig
 from sim.settings import read_settings
-
-UNBOUNDED = 1e6
-"""A bound beyond this says nothing about the values that come, so they are not scaled by it."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class EnvSource:
         return parse_layout(self.layout, Path(self.scene.layout).stem)
 
     def to_json(self) -> str:
-        """One line that `from_json` reads back."""
+        """Return one line that `from_json` reads back."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
@@ -78,6 +77,10 @@ class Team:
     def features(self) -> int:
         """Length of the longest observation."""
         return len(self.observation_scale)
+
+    def sequence_size(self, steps: int, hidden_size: int) -> SequenceSize:
+        """Return the sizes of a sequence of this team, for an agent network with that hidden state."""
+        return SequenceSize(steps, len(self.agents), self.features, len(self.state_scale), self.n_actions, hidden_size)
 
 
 def make_env(source: EnvSource) -> "ParallelEnv[str, Any, int]":
@@ -131,8 +134,8 @@ class TeamEnv:
         self.env = make_env(source)
         name = self._name = source.factory or "warehouse"
         agents = tuple(self.env.possible_agents)
-        boxes = [_observation_box(self.env.observation_space(agent), name, agent) for agent in agents]
-        actions = [_discrete(self.env.action_space(agent), name, agent) for agent in agents]
+        boxes = [observation_box(self.env.observation_space(agent), name, agent) for agent in agents]
+        actions = [discrete_actions(self.env.action_space(agent), name, agent) for agent in agents]
         self._sizes = [math.prod(box.shape) for box in boxes]
         self._first_action = [int(space.start) for space in actions]
         self._plain = not any(self._first_action)
@@ -141,7 +144,7 @@ class TeamEnv:
         """The actions that each agent has at all [agents, actions]."""
         scales = np.zeros((len(agents), max(self._sizes)), np.float32)
         for row, box, size in zip(scales, boxes, self._sizes, strict=True):
-            row[:size] = _scale(box)
+            row[:size] = scale_of(box)
         scale = scales.max(axis=0)
         self._own_state = self._has_state()
         state_scale = self._state_scale() if self._own_state else np.tile(scale, len(agents))
@@ -158,7 +161,7 @@ class TeamEnv:
 
     def _state_scale(self) -> NDArray[np.float32]:
         space = getattr(self.env, "state_space", None)
-        return _scale(space) if isinstance(space, Box) else np.ones(np.size(self.env.state()), np.float32)
+        return scale_of(space) if isinstance(space, Box) else np.ones(np.size(self.env.state()), np.float32)
 
     def reset(
         self, seed: int, observation: NDArray[np.float32], state: NDArray[np.float32], mask: NDArray[np.bool_]
@@ -186,7 +189,7 @@ class TeamEnv:
         state: NDArray[np.float32],
         mask: NDArray[np.bool_],
     ) -> tuple[float, bool, bool]:
-        """One step of the whole team; arrays as in `reset`.
+        """Step the whole team; arrays as in `reset`.
 
         Returns:
             The team's reward, whether the episode ended for good, and whether it is done (terminated or truncated).
@@ -235,25 +238,3 @@ class TeamEnv:
     def close(self) -> None:
         """End the environment."""
         self.env.close()
-
-
-def _observation_box(space: object, env: str, agent: str) -> Box:
-    if isinstance(space, Dict) and "observation" in space.spaces:
-        space = space["observation"]
-    if not isinstance(space, Box):
-        raise InputError(
-            f"env {env}: {agent} observes {space}; valid is a Box, or a Dict with observation, action_mask"
-        )
-    return space
-
-
-def _discrete(space: object, env: str, agent: str) -> "Discrete[Any]":
-    if not isinstance(space, Discrete):
-        raise InputError(f"env {env}: {agent} acts in {space}; Q-learning needs discrete actions: valid is Discrete(n)")
-    return space
-
-
-def _scale(box: Box) -> NDArray[np.float32]:
-    magnitude = np.maximum(np.abs(box.low, dtype=np.float64), np.abs(box.high, dtype=np.float64)).reshape(-1)
-    usable = (magnitude > 0) & (magnitude <= UNBOUNDED)
-    return np.where(usable, magnitude, 1.0).astype(np.float32)

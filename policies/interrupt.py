@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request, so that nothing is cut in two."""
+"""Ctrl-C and SIGTERM as a request, so that nothing stops half-way."""
 
 import signal
 import threading

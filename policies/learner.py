@@ -4,35 +4,13 @@ Knows tensors alone, so it learns from any environment whose experience comes as
 """
 
 from copy import deepcopy
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from policies.agent import AgentNetwork, require_scale
+from policies.batch import Batch
 from policies.config import LearnerConfig as LearnerConfig
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Sequences of one length, none across episodes; a shorter one is padded with finite values and `valid` False."""
-
-    observation: Tensor
-    """[batch, time + 1, agents, features] float32; the last is the one after the last action."""
-    state: Tensor
-    """[batch, time + 1, state] float32, the global state."""
-    action_mask: Tensor
-    """[batch, time + 1, agents, actions] bool, True where an action is allowed."""
-    action: Tensor
-    """[batch, time, agents] int64, the action taken."""
-    reward: Tensor
-    """[batch, time] float32, the team's reward."""
-    terminated: Tensor
-    """[batch, time] bool, True where the episode ended for good; a time limit is no such end."""
-    valid: Tensor
-    """[batch, time] bool, False in the padding behind the last real step."""
-    hidden: Tensor
-    """[batch, agents, hidden_size] float32, the agents' memory before the first step."""
 
 
 def lambda_returns(
@@ -97,7 +75,7 @@ class QLearner:
         return int(self._updates)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss and what is worth watching, each a scalar tensor."""
+        """Return the loss and its metrics, each a scalar tensor."""
         state = batch.state / self.state_scale
         steps = batch.valid.unsqueeze(-1)
 
@@ -120,20 +98,20 @@ class QLearner:
         count = (steps.sum() * q_tot.shape[-1]).clamp(min=1)
         error = (returns - q_tot) * steps
         loss = error.square().sum() / count
-        watched = {
+        metrics = {
             "td_error_abs": error.abs().sum(),
             "q_mean": (q_tot * steps).sum(),
             "return_mean": (returns * steps).sum(),
         }
-        return loss, {name: total.detach() / count for name, total in watched.items()}
+        return loss, {name: total.detach() / count for name, total in metrics.items()}
 
     def update(self, batch: Batch) -> dict[str, float]:
-        """Take one gradient step on the batch and move the target network; return the loss and what is worth watching.
+        """Take one gradient step on the batch and move the target network; return the loss and the other metrics.
 
         Raises:
             FloatingPointError: when a gradient is not finite; the parameters then stay as they were.
         """
-        loss, watched = self.loss(batch)
+        loss, metrics = self.loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self._online, self.config.gradient_norm, foreach=True)
@@ -145,8 +123,8 @@ class QLearner:
         with torch.no_grad():
             torch._foreach_lerp_(self._target, self._online, self.config.target_rate)
         self._updates += 1
-        watched = {"loss": loss.detach(), **watched, "gradient_norm": norm}
-        return dict(zip(watched, torch.stack(list(watched.values())).tolist(), strict=True))
+        metrics = {"loss": loss.detach(), **metrics, "gradient_norm": norm}
+        return dict(zip(metrics, torch.stack(list(metrics.values())).tolist(), strict=True))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return a copy of all that training needs to go on, by flat name: networks, targets, optimizer, counter."""

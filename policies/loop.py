@@ -91,16 +91,9 @@ class TrainingLoop:
         if checkpoint is not None:
             self._restore(checkpoint)
         self._started = started - self._info.seconds
-        self._replay = ReplayBuffer(
-            config.replay,
-            steps=config.rollout.sequence,
-            n_agents=len(team.agents),
-            features=team.features,
-            state_dim=len(team.state_scale),
-            n_actions=team.n_actions,
-            hidden_size=self._learner.agent.hidden_size,
-        )
-        self._watched: list[dict[str, float]] = []
+        size = team.sequence_size(config.rollout.sequence, self._learner.agent.hidden_size)
+        self._replay = ReplayBuffer(config.replay, size)
+        self._updates: list[dict[str, float]] = []
         self._episodes: list[Episode] = []
         self._validation: dict[str, float] = {}
         self._row_began = (self._info.iterations, self._info.steps, self._info.updates, self._seconds())
@@ -121,9 +114,9 @@ class TrainingLoop:
             self._rollout.restore(self._info.random)
 
     def run(self) -> TrainResult:
-        """Trains until the limit or until `stop`; errors as in `policies.train.train`."""
+        """Train until the limit or until `stop`; errors as in `policies.train.train`."""
         try:
-            while not self._stop() and not self._is_over():
+            while not self._stop() and not self._is_done():
                 if self._info.iterations - self._row_began[0] >= self._config.log_every:
                     self._write_row()
                 if self._info.steps >= self._info.next_validation(self._config.rollout.validation_share):
@@ -142,7 +135,7 @@ class TrainingLoop:
             self._progress.close()
             self._metrics.close()
         if self._stop():
-            self._progress.say(f"stopped and saved after {self._info.steps} steps; {self._advice}")
+            self._progress.log(f"stopped and saved after {self._info.steps} steps; {self._advice}")
         info = self._info
         return TrainResult(self._run.path, info.steps, info.updates, info.seconds, info.best_return, self._stop())
 
@@ -153,17 +146,17 @@ class TrainingLoop:
     def _seconds(self) -> float:
         return time.monotonic() - self._started
 
-    def _is_over(self) -> bool:
+    def _is_done(self) -> bool:
         if self._config.steps:
             return self._info.steps >= self._config.steps
         return self._seconds() + 1.1 * self._info.validation_seconds + CLOSING_TIME >= self._config.minutes * 60
 
     def _iterate(self) -> None:
-        """Learns from earlier iterations while the next one is collected."""
+        """Learn from earlier iterations while the next one is collected."""
         config, settings = self._config, self._config.rollout
         self._rollout.start(self._learner.agent.state_dict(), settings.epsilon(self._info.steps))
         updates = config.updates if len(self._replay) >= config.warmup else 0
-        self._watched += [self._update() for _ in range(updates)]
+        self._updates += [self._update() for _ in range(updates)]
         collected = self._rollout.result()
         self._replay.add(collected.batch)
         self._episodes += collected.episodes
@@ -177,13 +170,13 @@ class TrainingLoop:
 
     def _update(self) -> dict[str, float]:
         try:
-            watched = self._learner.update(self._replay.sample(self._config.batch, self._generator))
+            metrics = self._learner.update(self._replay.sample(self._config.batch, self._generator))
         except FloatingPointError as error:
             raise self._diverged("a gradient") from error
-        for name, value in watched.items():
+        for name, value in metrics.items():
             if not math.isfinite(value):
                 raise self._diverged(name)
-        return watched
+        return metrics
 
     def _diverged(self, name: str) -> InputError:
         kept = "the last good checkpoint is kept" if self._info.best_return is not None else "nothing was saved yet"
@@ -193,7 +186,7 @@ class TrainingLoop:
         )
 
     def _validate(self) -> None:
-        """Measures the greedy policy of the averaged parameters on the validation seeds, and saves it."""
+        """Measure the greedy policy of the averaged parameters on the validation seeds, and save it."""
         began = self._seconds()
         weights = self._learner.target_agent.state_dict()
         episodes = self._rollout.validate(weights, self._config.rollout.validation_episodes)
@@ -215,8 +208,8 @@ class TrainingLoop:
         improved = validated and value is not None and (best is None or value > best)
         if improved:
             best = value
-        figures = self._validation if validated else {}
-        self._info = replace(info, seconds=self._seconds(), best_return=best, validation=figures)
+        metrics = self._validation if validated else {}
+        self._info = replace(info, seconds=self._seconds(), best_return=best, validation=metrics)
         tensors = {**self._learner.state_dict(), REPLAY_RANDOM: self._generator.get_state()}
         checkpoint = Checkpoint(tensors, self._info)
         try:
@@ -243,9 +236,9 @@ class TrainingLoop:
             **episode_metrics(self._episodes, self._run.source, self._solo),
             **{f"validation_{name}": value for name, value in self._validation.items() if name != "length"},
         }
-        for name in self._watched[0] if self._watched else ():
-            row[name] = float(np.mean([watched[name] for watched in self._watched]))
+        for name in self._updates[0] if self._updates else ():
+            row[name] = float(np.mean([metrics[name] for metrics in self._updates]))
         self._metrics.write(row)
         self._progress.update(row)
-        self._watched, self._episodes, self._validation = [], [], {}
+        self._updates, self._episodes, self._validation = [], [], {}
         self._row_began = (info.iterations, info.steps, info.updates, seconds)

@@ -8,7 +8,7 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from policies.learner import Batch
+from policies.batch import Batch, SequenceSize
 
 
 class ReplayBuffer:
@@ -16,46 +16,20 @@ class ReplayBuffer:
 
     Args:
         capacity: sequences kept.
-        steps: actions in a sequence.
-        n_agents: robots.
-        features: length of one robot's observation.
-        state_dim: length of the global state.
-        n_actions: actions of one robot.
-        hidden_size: length of one robot's memory, 0 for an MLP.
+        size: the sizes of a sequence.
 
     Raises:
-        ValueError: when a size is below 1 (hidden_size: below 0).
+        ValueError: when the capacity is below 1.
     """
 
-    def __init__(
-        self,
-        capacity: int,
-        *,
-        steps: int,
-        n_agents: int,
-        features: int,
-        state_dim: int,
-        n_actions: int,
-        hidden_size: int = 0,
-    ) -> None:
-        if min(capacity, steps, n_agents, features, state_dim, n_actions) < 1 or hidden_size < 0:
-            raise ValueError(
-                f"the replay's capacity, steps, n_agents, features, state_dim, n_actions, hidden_size are {capacity}, "
-                f"{steps}, {n_agents}, {features}, {state_dim}, {n_actions}, {hidden_size}; "
-                "valid is 1 or more each, 0 or more for hidden_size"
-            )
+    def __init__(self, capacity: int, size: SequenceSize) -> None:
+        if capacity < 1:
+            raise ValueError(f"the replay's capacity is {capacity}; valid is 1 or more")
         self.capacity = capacity
         self._next, self._size = 0, 0
-        self._storage = Batch(
-            observation=torch.zeros(capacity, steps + 1, n_agents, features),
-            state=torch.zeros(capacity, steps + 1, state_dim),
-            action_mask=torch.zeros(capacity, steps + 1, n_agents, n_actions, dtype=torch.bool),
-            action=torch.zeros(capacity, steps, n_agents, dtype=torch.int64),
-            reward=torch.zeros(capacity, steps),
-            terminated=torch.zeros(capacity, steps, dtype=torch.bool),
-            valid=torch.zeros(capacity, steps, dtype=torch.bool),
-            hidden=torch.zeros(capacity, n_agents, hidden_size),
-        )
+        self._storage = Batch.of(size.zeros(capacity))
+        for _, stored, _ in self._pairs(self._storage):
+            stored.zero_()  # written once, so that too little memory shows now and not hours later
 
     def __len__(self) -> int:
         """Return how many sequences are stored."""

@@ -4,65 +4,29 @@ The schedule is the same in both. Iteration k is collected with the parameters f
 learner does until `result` acts on iterations before k. So a run in one process and a run in two are bit-equal, and so
 are two runs with the same seed: on the same machine, with the same library versions, and one torch thread in each
 process (`torch.set_num_threads(1)`; several threads may sum in another order).
-
-Parameters and experience cross the process border as safetensors, everything else as JSON; nothing is pickled.
 """
 
-import dataclasses
 import json
 import multiprocessing
 import signal
 import threading
-import traceback
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 import numpy as np
 import safetensors.numpy
 import safetensors.torch
-import torch
 from torch import Tensor
 
-from policies.agent import AgentConfig
-from policies.collector import Collector
-from policies.environments import EnvSource, Team
+from policies.batch import Batch
+from policies.environments import Team
 from policies.episode import Episode
-from policies.learner import Batch
+from policies.worker import RolloutSetup, read_episodes, work
 from sim.errors import InputError, RunError
 
 
 class RolloutError(RunError):
     """The worker process failed or died."""
-
-
-@dataclass(frozen=True)
-class RolloutSetup:
-    """What a collector is built from."""
-
-    source: EnvSource
-    agent: AgentConfig
-    envs: int
-    """Environments stepped together."""
-    sequence: int
-    """Steps of an iteration [env steps]."""
-    seed: int
-
-    def build(self) -> Collector:
-        """Return the collector; raise InputError when the environment is not valid."""
-        return Collector(self.source, self.agent, self.envs, self.sequence, self.seed)
-
-    def to_json(self) -> str:
-        """One line that `from_json` reads back."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return json.dumps(values | {"source": self.source.to_json(), "agent": dataclasses.asdict(self.agent)})
-
-    @classmethod
-    def from_json(cls, text: str) -> "RolloutSetup":
-        """Return what `to_json` wrote."""
-        values = json.loads(text)
-        source, agent = EnvSource.from_json(values.pop("source")), AgentConfig(**values.pop("agent"))
-        return cls(source, agent, **values)
 
 
 @dataclass(frozen=True)
@@ -82,7 +46,7 @@ class Rollout(Protocol):
     team: Team
 
     def start(self, weights: dict[str, Tensor], epsilon: float) -> None:
-        """Begins an iteration with a copy of these parameters of the agent network.
+        """Begin an iteration with a copy of these parameters of the agent network.
 
         Args:
             weights: the agent network's `state_dict`.
@@ -90,13 +54,13 @@ class Rollout(Protocol):
         """
 
     def result(self) -> Collected:
-        """Wait for the iteration that `start` began; raise RolloutError when the worker failed."""
+        """Wait for the iteration that `start` began, and return it; raise RolloutError when the worker failed."""
 
     def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
         """Play greedy episodes with these parameters, between two iterations; raise RolloutError likewise."""
 
     def restore(self, random: dict[str, Any]) -> None:
-        """Goes on with the random numbers of an earlier `Collected`."""
+        """Go on with the random numbers of an earlier `Collected`."""
 
     def close(self) -> None:
         """End the environments, and the worker if there is one."""
@@ -123,8 +87,7 @@ class InProcessRollout:
         """See `Rollout`."""
         self._collector.agent.load_state_dict(safetensors.torch.load(self._weights))
         arrays, episodes = self._collector.collect(self._epsilon)
-        batch = Batch(**{name: torch.from_numpy(array) for name, array in arrays.items()})
-        return Collected(batch, episodes, dict(self._collector.random.bit_generator.state))
+        return Collected(Batch.of(arrays), episodes, dict(self._collector.random.bit_generator.state))
 
     def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
         """See `Rollout`."""
@@ -146,7 +109,7 @@ class WorkerRollout:
     def __init__(self, setup: RolloutSetup) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, setup.to_json()), daemon=True, name="rollout")
+        self._process = context.Process(target=work, args=(theirs, setup.to_json()), daemon=True, name="rollout")
         # An ignored signal stays ignored in the child from its first instruction on: Ctrl-C is for this process alone.
         main = threading.current_thread() is threading.main_thread()
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
@@ -176,13 +139,13 @@ class WorkerRollout:
             batch = Batch(**safetensors.torch.load(self._connection.recv_bytes()))
         except (EOFError, OSError) as error:
             raise self._died() from error
-        return Collected(batch, _read_episodes(header), header["random"])
+        return Collected(batch, read_episodes(header), header["random"])
 
     def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
         """See `Rollout`."""
         self._send({"validate": episodes})
         self._send(safetensors.torch.save(weights))
-        return _read_episodes(self._receive())
+        return read_episodes(self._receive())
 
     def restore(self, random: dict[str, Any]) -> None:
         """See `Rollout`."""
@@ -220,46 +183,3 @@ class WorkerRollout:
             "it, -9 often means that memory ran out); fewer environments (rollout.envs) need less memory, and a script "
             "that trains needs `if __name__ == '__main__':`"
         )
-
-
-def _work(connection: Connection, setup: str) -> None:
-    """Run the worker process: build the environments, then answer until the other end closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    try:
-        collector = RolloutSetup.from_json(setup).build()
-        team = {f.name: getattr(collector.team, f.name) for f in dataclasses.fields(Team)}
-        _reply(connection, {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in team.items()})
-        while True:
-            _answer(connection, collector, json.loads(connection.recv_bytes()))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the main process closed its end
-    except InputError as error:
-        _reply(connection, {"input_error": str(error)})
-    except Exception:
-        _reply(connection, {"error": traceback.format_exc()})
-
-
-def _answer(connection: Connection, collector: Collector, request: dict[str, Any]) -> None:
-    if "random" in request:
-        collector.random.bit_generator.state = request["random"]
-        return
-    collector.agent.load_state_dict(safetensors.torch.load(connection.recv_bytes()))
-    if "validate" in request:
-        _reply(connection, {"episodes": _write_episodes(collector.validate(request["validate"]))})
-        return
-    arrays, episodes = collector.collect(request["collect"])
-    _reply(connection, {"episodes": _write_episodes(episodes), "random": collector.random.bit_generator.state})
-    connection.send_bytes(safetensors.numpy.save(arrays))
-
-
-def _reply(connection: Connection, message: dict[str, Any]) -> None:
-    connection.send_bytes(json.dumps(message).encode())
-
-
-def _write_episodes(episodes: list[Episode]) -> list[dict[str, Any]]:
-    return [dataclasses.asdict(episode) for episode in episodes]
-
-
-def _read_episodes(header: dict[str, Any]) -> list[Episode]:
-    return [Episode(**values) for values in header["episodes"]]

@@ -12,10 +12,11 @@ import torch
 from policies.evaluate import solo_throughput
 from policies.interrupt import Interrupt
 from policies.loop import TrainingLoop, TrainResult
-from policies.rollout import RolloutSetup, open_rollout
+from policies.rollout import open_rollout
 from policies.runs.checkpoint import CheckpointInfo, load_checkpoint
 from policies.runs.config import TrainConfig
 from policies.runs.folder import new_run, resume_run
+from policies.worker import RolloutSetup
 from sim.errors import InputError
 
 __all__ = ["TrainConfig", "TrainResult", "train"]

@@ -17,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 from export.runtime import Model, OnnxPolicy
 from policies.agent import AgentNetwork
-from policies.environments import UNBOUNDED
+from policies.spaces import UNBOUNDED
 from sim.errors import RunError
 
 TOLERANCE = 1e-4

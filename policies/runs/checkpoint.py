@@ -45,7 +45,7 @@ class CheckpointInfo:
     best_return: float | None = None
     """Best mean team return of a validation so far; None before the first."""
     validation: dict[str, float] = field(default_factory=dict)
-    """Figures of the validation of these very parameters; empty where there was none."""
+    """Metrics of the validation of these very parameters; empty where there was none."""
     validated_steps: int | None = None
     """When the last validation was [env steps]."""
     validation_steps: int = 0

@@ -22,7 +22,7 @@ class TrainingProgress:
         self._total, self._in_seconds = total, in_seconds
         self._console = Console(file=sys.stdout)
         self._last = -PLAIN_PERIOD
-        self._figures: dict[str, float] = {}
+        self._metrics: dict[str, float] = {}
         self._bar: Progress | None = None
         if self._console.is_terminal:
             columns = (BarColumn(bar_width=24), TextColumn("{task.description}"))
@@ -31,18 +31,18 @@ class TrainingProgress:
             self._bar.start()
 
     def update(self, row: dict[str, float]) -> None:
-        """Show a row of the metrics; figures that it lacks stay as they were."""
-        self._figures.update(row)
-        done = self._figures["seconds" if self._in_seconds else "steps"]
+        """Show a row of the metrics; metrics that it lacks stay as they were."""
+        self._metrics.update(row)
+        done = self._metrics["seconds" if self._in_seconds else "steps"]
         text = self._describe(done)
         now = time.monotonic()
         if self._bar is not None:
             self._bar.update(self._task, completed=min(done, self._total), description=text, refresh=True)
         elif now - self._last >= PLAIN_PERIOD:
             self._last = now
-            self.say(text)
+            self.log(text)
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Print a line."""
         self._console.print(text, highlight=False, soft_wrap=True, markup=False)
 
@@ -52,21 +52,21 @@ class TrainingProgress:
             self._bar.stop()
 
     def _describe(self, done: float) -> str:
-        f = self._figures
-        rate = 1.0 if self._in_seconds else f["steps_per_second"]
+        m = self._metrics
+        rate = 1.0 if self._in_seconds else m["steps_per_second"]
         left = max(0.0, self._total - done) / rate if rate > 0 else 0.0
         parts = [
             f"{left // 60:.0f}:{left % 60:02.0f} left",
-            f"{f['steps']:,.0f} steps ({f['steps_per_second']:,.0f}/s)",
-            f"{f['updates_per_second']:.0f} updates/s",
+            f"{m['steps']:,.0f} steps ({m['steps_per_second']:,.0f}/s)",
+            f"{m['updates_per_second']:.0f} updates/s",
         ]
-        if "throughput" in f:
-            efficiency = f" (efficiency {f['efficiency']:.2f})" if "efficiency" in f else ""
-            parts.append(f"{f['throughput']:.1f} deliveries/robot-h{efficiency}")
-            parts.append(f"{f['robot_contacts'] + f['rack_contacts']:.1f} contacts/robot-h")
-        elif "return" in f:
-            parts.append(f"return {f['return']:.2f}")
-        if "validation_return" in f:
-            greedy = f"{f['validation_throughput']:.1f}/robot-h" if "validation_throughput" in f else ""
-            parts.append(f"greedy {greedy or format(f['validation_return'], '.2f')}")
+        if "throughput" in m:
+            efficiency = f" (efficiency {m['efficiency']:.2f})" if "efficiency" in m else ""
+            parts.append(f"{m['throughput']:.1f} deliveries/robot-h{efficiency}")
+            parts.append(f"{m['robot_contacts'] + m['rack_contacts']:.1f} contacts/robot-h")
+        elif "return" in m:
+            parts.append(f"return {m['return']:.2f}")
+        if "validation_return" in m:
+            greedy = f"{m['validation_throughput']:.1f}/robot-h" if "validation_throughput" in m else ""
+            parts.append(f"greedy {greedy or format(m['validation_return'], '.2f')}")
         return " | ".join(parts)

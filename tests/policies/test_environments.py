@@ -26,8 +26,8 @@ def test_agents_of_different_size_are_padded_and_masked():
     env.reset(107, observation, state, mask)
     assert observation.tolist() == [[0, 7, 0], [0, 7, 0]]
     assert mask.tolist() == [[True, True, False], [True, True, True]]
-    reward, terminated, over = env.step([1, 2], observation, state, mask)
-    assert (reward, terminated, over) == (2.0, False, False)  # the mean of 1 and 3
+    reward, terminated, done = env.step([1, 2], observation, state, mask)
+    assert (reward, terminated, done) == (2.0, False, False)  # the mean of 1 and 3
     assert observation.tolist() == [[1, 7, 0], [1, 7, 3]]  # index 2 is the action 3
     assert state.tolist() == observation.reshape(-1).tolist()
     assert mask.tolist() == [[True, True, False], [True, True, False]]

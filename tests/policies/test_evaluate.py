@@ -59,7 +59,7 @@ def test_the_solo_bound_of_one_robot_is_that_robot_and_that_of_two_adds_them_up(
     assert throughput([both], SMALL) == pytest.approx(sum(alone) / (2 * 24 / 3600))
 
 
-def test_figures_worked_by_hand() -> None:
+def test_rows_worked_by_hand() -> None:
     # 4 robots x 60 s = 1/15 h: 5, 7 and 9 deliveries are 75, 105 and 135 an hour; mean 105, standard deviation 30,
     # and with 2 degrees of freedom t = 4.3027, so the interval is 4.3027 * 30 / sqrt(3) = 74.52.
     scene = SceneConfig(robots=4)  # a decision takes 0.4 s, so 150 of them 60 s

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from policies.agent import AgentConfig, AgentKind, AgentNetwork
-from policies.learner import Batch, LearnerConfig, QLearner, lambda_returns
+from policies.batch import Batch
+from policies.learner import LearnerConfig, QLearner, lambda_returns
 from policies.mixers import IndependentMixer, QMixer, VDNMixer
 
 AGENTS, FEATURES, STATE, ACTIONS, STEPS = 3, 6, 5, 4, 7
@@ -43,7 +44,7 @@ def make_batch(seed: int, hidden_size: int = 0, size: int = 8) -> Batch:
 
 def test_lambda_returns_by_hand() -> None:
     # gamma = lambda = 1/2, rewards 1 2 3 9, next values 10 20 30 99.
-    # Row 0 is cut by a time limit after its third step, so that one bootstraps:
+    # Row 0 is truncated by a time limit after its third step, so that one bootstraps:
     #   G2 = 3 + 30/2 = 18;  G1 = 2 + (20/2 + 18/2)/2 = 11.5;  G0 = 1 + (10/2 + 11.5/2)/2 = 6.375.
     # Row 1 ends for good with its second step:  G1 = 2;  G0 = 1 + (10/2 + 2/2)/2 = 4.
     # Row 2 goes on behind the sequence:  G3 = 9 + 99/2 = 58.5;  G2 = 3 + (30/2 + 58.5/2)/2 = 25.125;
@@ -107,11 +108,11 @@ def test_targets_are_double_q_over_allowed_actions() -> None:
     # The loss is (17.5 - 6)^2 = 132.25. Without the mask robot 0 would be worth 20, without double Q 50.
     mask = torch.tensor([[True, True, False], [True, True, True]])
     learner = constant_learner(VDNMixer(), [1.0, 5.0, 9.0], [50.0, 7.0, 20.0])
-    loss, watched = learner.loss(one_step(mask))
+    loss, metrics = learner.loss(one_step(mask))
     assert loss.item() == 132.25
-    assert float(watched["return_mean"]) == 17.5
-    assert float(watched["q_mean"]) == 6.0
-    assert float(watched["td_error_abs"]) == 11.5
+    assert float(metrics["return_mean"]) == 17.5
+    assert float(metrics["q_mean"]) == 6.0
+    assert float(metrics["td_error_abs"]) == 11.5
 
 
 def test_nothing_is_worth_anything_after_the_end() -> None:
@@ -123,9 +124,9 @@ def test_nothing_is_worth_anything_after_the_end() -> None:
 def test_independent_robots_each_have_their_own_error() -> None:
     # Both pick action 2, worth 20: G = 4 + 20/2 = 14 for each. Errors 14 - 1 = 13 and 14 - 5 = 9: (169 + 81)/2 = 125.
     learner = constant_learner(IndependentMixer(), [1.0, 5.0, 9.0], [50.0, 7.0, 20.0])
-    loss, watched = learner.loss(one_step(torch.ones(2, 3).bool()))
+    loss, metrics = learner.loss(one_step(torch.ones(2, 3).bool()))
     assert loss.item() == 125.0
-    assert float(watched["td_error_abs"]) == 11.0
+    assert float(metrics["td_error_abs"]) == 11.0
 
 
 @settings(deadline=None, max_examples=30)

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.learner import Batch
+from policies.batch import Batch, SequenceSize
 from policies.replay import ReplayBuffer
 
-SIZES = {"steps": 2, "n_agents": 2, "features": 3, "state_dim": 4, "n_actions": 5, "hidden_size": 6}
+SIZE = SequenceSize(steps=2, n_agents=2, features=3, state_dim=4, n_actions=5, hidden_size=6)
 
 
 def sequences(first: int, count: int) -> Batch:
@@ -45,7 +45,7 @@ def numbers(batch: Batch) -> list[int]:
 
 @given(capacity=st.integers(1, 9), sizes=st.lists(st.integers(0, 9), min_size=1, max_size=12), seed=st.integers(0, 999))
 def test_the_newest_sequences_are_kept_whole(capacity: int, sizes: list[int], seed: int) -> None:
-    replay, expected, total = ReplayBuffer(capacity, **SIZES), deque[int](maxlen=capacity), 0
+    replay, expected, total = ReplayBuffer(capacity, SIZE), deque[int](maxlen=capacity), 0
     for size in (min(size, capacity) for size in sizes):
         replay.add(sequences(total, size))
         expected.extend(range(total, total + size))
@@ -58,7 +58,7 @@ def test_the_newest_sequences_are_kept_whole(capacity: int, sizes: list[int], se
 
 def test_draws_are_uniform() -> None:
     # 12,000 draws from 6: each number 2,000 times on average, standard deviation sqrt(12000 * 1/6 * 5/6) = 41.
-    replay = ReplayBuffer(8, **SIZES)
+    replay = ReplayBuffer(8, SIZE)
     replay.add(sequences(0, 6))
     counts = torch.bincount(replay.sample(12_000, torch.Generator().manual_seed(0)).action[:, 0, 0], minlength=8)
     assert (counts[:6] - 2000).abs().max() < 5 * 41
@@ -66,14 +66,14 @@ def test_draws_are_uniform() -> None:
 
 
 def test_the_generator_alone_decides_the_draw() -> None:
-    replay = ReplayBuffer(8, **SIZES)
+    replay = ReplayBuffer(8, SIZE)
     replay.add(sequences(0, 8))
     first, again, other = (numbers(replay.sample(50, torch.Generator().manual_seed(seed))) for seed in (1, 1, 2))
     assert first == again != other
 
 
 def test_nothing_outside_shares_memory_with_the_storage() -> None:
-    replay, added = ReplayBuffer(1, **SIZES), sequences(7, 1)
+    replay, added = ReplayBuffer(1, SIZE), sequences(7, 1)
     added = replace(added, reward=added.reward.clone())
     replay.add(added)
     added.reward.zero_()
@@ -82,7 +82,7 @@ def test_nothing_outside_shares_memory_with_the_storage() -> None:
 
 
 def test_what_does_not_fit_is_named() -> None:
-    replay, good = ReplayBuffer(4, **SIZES), sequences(0, 2)
+    replay, good = ReplayBuffer(4, SIZE), sequences(0, 2)
     with pytest.raises(ValueError, match=r"0 sequences; valid is"):
         replay.sample(1, torch.Generator())
     with pytest.raises(ValueError, match=r"Batch\.reward .* \(2, 3\) .*; valid is \(2, 2\) of torch\.float32"):
@@ -92,5 +92,7 @@ def test_what_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match=r"5 sequences .* capacity, 4"):
         replay.add(sequences(0, 5))
     assert len(replay) == 0
-    with pytest.raises(ValueError, match="valid is 1 or more each"):
-        ReplayBuffer(0, **SIZES)
+    with pytest.raises(ValueError, match="capacity is 0; valid is 1 or more"):
+        ReplayBuffer(0, SIZE)
+    with pytest.raises(ValueError, match=r"SequenceSize\(steps=2, n_agents=0, .*; valid is 1 or more each"):
+        replace(SIZE, n_agents=0)

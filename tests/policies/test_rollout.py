@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from policies.agent import AgentConfig, AgentKind, AgentNetwork
+from policies.batch import Batch
 from policies.collector import TRAINING_SEEDS, VALIDATION_SEED, Collector
 from policies.environments import EnvSource
-from policies.learner import Batch
-from policies.rollout import Collected, InProcessRollout, Rollout, RolloutError, RolloutSetup, WorkerRollout
+from policies.rollout import Collected, InProcessRollout, Rollout, RolloutError, WorkerRollout
+from policies.worker import RolloutSetup
 from sim.errors import InputError
 
 TINY = "tests.policies.tiny_envs"
@@ -56,7 +57,7 @@ def test_sequences_end_with_the_episode_and_are_padded():
         [0, 1, 2, 3, 0],
     ]  # the time that an agent sees
     assert second["reward"].tolist() == [[2, 0, 0, 0], [2, 2, 2, 0]]
-    assert not second["terminated"].any()  # a cut is no end
+    assert not second["terminated"].any()  # a truncation is no termination
     assert not second["observation"][0, 2:].any()
     assert [(e.team_return, e.length, e.totals) for e in episodes] == [(10.0, 5, {"steps": 10.0})]
     # The third begins where the second stopped, with two steps to go; the last step of all ends no episode.
@@ -89,13 +90,13 @@ def test_exploration_is_uniform_over_the_allowed_actions():
     assert abs(int(actions.sum()) - 1024) < 4 * 22.6
 
 
-def test_the_memory_is_stored_at_the_start_of_each_sequence_and_forgotten_between_episodes():
+def test_the_hidden_state_is_stored_at_the_start_of_each_sequence_and_forgotten_between_episodes():
     collector = setup(kind="gru", envs=1).build()
     first, _ = collector.collect(0.3)
     second, _ = collector.collect(0.3)
     assert not first["hidden"].any()
     assert not second["hidden"][1].any()
-    # The memory at the start of the second iteration is that after the four observations of the first.
+    # The hidden state at the start of the second iteration is that after the four observations of the first.
     _, hidden = collector.agent(torch.from_numpy(first["observation"][:, :4]), torch.zeros(1, 2, 8))
     np.testing.assert_allclose(second["hidden"][0], hidden[0].detach().numpy(), atol=1e-6)
 

@@ -141,11 +141,11 @@ def test_the_time_limit_counts_everything(tmp_path):
 
 
 def test_a_run_folder_holds_everything(tmp_path):
-    (tmp_path / "hall.map").write_text("....\n.##.\nS..S\n")
-    scene = SceneConfig(layout=str(tmp_path / "hall.map"), robots=2, time_limit=12.0)
+    (tmp_path / "floor.map").write_text("....\n.##.\nS..S\n")
+    scene = SceneConfig(layout=str(tmp_path / "floor.map"), robots=2, time_limit=12.0)
     settings = config(env="", scene=scene, steps=64, warmup=4)
     train(settings, tmp_path / "run")
-    (tmp_path / "hall.map").unlink()
+    (tmp_path / "floor.map").unlink()
     run = load_run(tmp_path / "run")
     assert run.config == settings
     assert run.source.parsed_layout().columns == 4

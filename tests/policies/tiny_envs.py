@@ -10,9 +10,10 @@ from sim.errors import InputError
 
 
 class Uneven(ParallelEnv[str, Any, int]):
-    """Two agents with 2 and 3 features, and 2 and 3 actions (the latter counted from 1); cut after 5 steps; no state.
+    """Two agents with 2 and 3 features, and 2 and 3 actions (the latter counted from 1); no state.
 
-    Each observes [time, seed mod 100]; the second also its last action, and may not repeat it. Rewards are 1 and 3.
+    Truncated after 5 steps. Each observes [time, seed mod 100]; the second also its last action, and may not repeat
+    it. Rewards are 1 and 3.
     """
 
     metadata = {"name": "uneven"}  # noqa: RUF012 # as PettingZoo has it
@@ -42,10 +43,10 @@ class Uneven(ParallelEnv[str, Any, int]):
         assert actions["high"] in (1, 2, 3)
         assert actions["high"] != self._last, "a masked action was taken"
         self._time, self._last = self._time + 1, actions["high"]
-        over = self._time >= self.length
-        agents, self.agents = self.agents, [] if over else self.agents
+        done = self._time >= self.length
+        agents, self.agents = self.agents, [] if done else self.agents
         rewards = {"low": 1.0, "high": 3.0}
-        return self._observe(), rewards, dict.fromkeys(agents, False), dict.fromkeys(agents, over), self._infos()
+        return self._observe(), rewards, dict.fromkeys(agents, False), dict.fromkeys(agents, done), self._infos()
 
     def _observe(self) -> dict[str, Any]:
         low = np.array([self._time, self._seed], np.float64)
@@ -120,10 +121,10 @@ class Guess(ParallelEnv[str, Any, int]):
     def step(self, actions: dict[str, int]) -> Any:
         rewards = {agent: float(actions[agent] == self._bits[agent]) for agent in self.agents}
         self._time += 1
-        agents, over = self.agents, self._time >= 4
-        self.agents = [] if over else agents
+        agents, done = self.agents, self._time >= 4
+        self.agents = [] if done else agents
         no = dict.fromkeys(agents, False)
-        return self._observe(), rewards, no, dict.fromkeys(agents, over), {agent: {} for agent in agents}
+        return self._observe(), rewards, no, dict.fromkeys(agents, done), {agent: {} for agent in agents}
 
     def _observe(self) -> dict[str, Any]:
         self._bits = {agent: int(self._random.integers(2)) for agent in self.possible_agents}
