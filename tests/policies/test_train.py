@@ -1,4 +1,3 @@
-import csv
 import dataclasses
 import os
 import shutil
@@ -7,55 +6,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from policies.agent import AgentConfig
 from policies.config import ALGOS
-from policies.environments import EnvSource
-from policies.episode import Episode
 from policies.learner import LearnerConfig
 from policies.runs.checkpoint import load_checkpoint
 from policies.runs.config import RolloutConfig, TrainConfig
 from policies.runs.folder import load_agent, load_run
-from policies.runs.training_log import episode_metrics
 from policies.train import train
 from sim.errors import InputError
-from sim.scene import SceneConfig
-from sim.settings import read_settings
-
-TINY = "tests.policies.tiny_envs"
-WALL_CLOCK = ("seconds", "steps_per_second", "updates_per_second")
-# 4 x 8 = 32 env steps an iteration; updates begin after the fifth iteration at the latest.
-ROLLOUT = RolloutConfig(
-    envs=4, sequence=8, epsilon_steps=1500, validation_episodes=6, validation_share=0.1, worker=False
-)
-
-
-def config(**changes: Any) -> TrainConfig:
-    base = TrainConfig(
-        env=f"{TINY}:Guess",
-        steps=640,
-        batch=16,
-        updates=2,
-        replay=500,
-        warmup=20,
-        log_every=4,
-        agent=AgentConfig(hidden=16),
-        learner=LearnerConfig(learning_rate=3e-3),
-        rollout=ROLLOUT,
-    )
-    return dataclasses.replace(base, **changes)
-
-
-def rows(run: Path) -> list[dict[str, str]]:
-    with (run / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if k not in WALL_CLOCK} for row in csv.DictReader(file)]
+from tests.policies.tiny_runs import ROLLOUT, TINY, config, rows
 
 
 def assert_same_run(one: Path, two: Path) -> None:
@@ -140,34 +104,6 @@ def test_the_time_limit_counts_everything(tmp_path):
     assert result.updates > 0
 
 
-def test_a_run_folder_holds_everything(tmp_path):
-    (tmp_path / "floor.map").write_text("....\n.##.\nS..S\n")
-    scene = SceneConfig(layout=str(tmp_path / "floor.map"), robots=2, time_limit=12.0)
-    settings = config(env="", scene=scene, steps=64, warmup=4)
-    train(settings, tmp_path / "run")
-    (tmp_path / "floor.map").unlink()
-    run = load_run(tmp_path / "run")
-    assert run.config == settings
-    assert run.source.parsed_layout().columns == 4
-    agent, info = load_agent(run, "newest")
-    assert (agent.n_agents, info.n_actions, info.steps) == (2, 8, 64)
-    assert {"throughput", "efficiency", "robot_contacts", "rack_contacts"} <= info.validation.keys()
-    board = EventAccumulator(str(run.path / "tensorboard")).Reload()
-    assert [event.step for event in board.Scalars("train/epsilon")] == [int(row["steps"]) for row in rows(run.path)]
-    assert train(dataclasses.replace(settings, steps=128), run.path, resume=True).steps == 128  # without the map file
-
-
-def test_metrics_are_per_robot_hour():
-    source = EnvSource(SceneConfig(robots=4))
-    totals = {"deliveries": 10.0, "robot_contacts": 2.0, "rack_contacts": 0.0}
-    episodes = [Episode(1.0, 150, totals), Episode(2.0, 150, {**totals, "deliveries": 14.0})]
-    # 2 episodes x 60 s x 4 robots are 2 / 15 robot-hours; 24 deliveries in them are 180 an hour.
-    metrics = episode_metrics(episodes, source, 240.0)
-    assert metrics == pytest.approx(
-        {"return": 1.5, "length": 150, "throughput": 180, "efficiency": 0.75, "robot_contacts": 30, "rack_contacts": 0}
-    )
-
-
 SCRIPT = f"""
 import sys
 from pathlib import Path
@@ -215,89 +151,3 @@ def test_divergence_stops_with_the_last_good_checkpoint(tmp_path):
         train(settings, tmp_path)
     tensors = load_checkpoint(tmp_path / "checkpoints", "newest").tensors
     assert all(torch.isfinite(x).all() for x in tensors.values())
-
-
-def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path):
-    train(config(steps=32), tmp_path)
-    with pytest.raises(InputError, match=r"already holds a run; valid is another folder, or --resume"):
-        train(config(steps=32), tmp_path)
-    with pytest.raises(InputError, match=r"steps is 32, but run .* already has 32; valid is more"):
-        train(config(steps=32), tmp_path, resume=True)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"algo": "vdn"}, ["algo is 'vdn'", "'qmix'"]),
-        ({"agent": AgentConfig("gru", 16)}, ["agent.kind is 'gru'", "'mlp'"]),
-        ({"env": ""}, ["env is ''", f"'{TINY}:Guess'"]),
-        ({"env": f"{TINY}:Uneven"}, [f"env is '{TINY}:Uneven'", f"'{TINY}:Guess'"]),
-    ],
-)
-def test_a_run_is_resumed_as_what_it_is(tmp_path, changes: dict[str, Any], words: list[str]):
-    train(config(steps=32), tmp_path)
-    with pytest.raises(InputError) as error:
-        train(config(steps=64, **changes), tmp_path, resume=True)
-    assert all(word in str(error.value) for word in [*words, "--resume needs the same"]), str(error.value)
-
-
-def test_a_warehouse_run_is_resumed_in_its_scene(tmp_path):
-    scene = SceneConfig("crossing", robots=2, time_limit=2.0)
-    train(config(env="", scene=scene, steps=32), tmp_path)
-    with pytest.raises(InputError, match=r"scene is 'aisle', .*'crossing'"):
-        train(config(env="", scene=dataclasses.replace(scene, layout="aisle")), tmp_path, resume=True)
-    with pytest.raises(InputError, match=r"robots is 3, .*has 2"):
-        train(config(env="", scene=dataclasses.replace(scene, robots=3)), tmp_path, resume=True)
-    (tmp_path / "layout.map").unlink()
-    with pytest.raises(InputError, match=r"layout\.map.* can't be read"):
-        load_run(tmp_path)
-
-
-def test_half_written_run_folders_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere.* does not exist"):
-        train(config(), tmp_path / "nowhere", resume=True)
-    run = tmp_path / "run"
-    train(config(steps=32), run)
-    text = (run / "config.yaml").read_text()
-    for broken, words in ((text[:40], "config.yaml"), ("", "holds no settings"), (text + "speed: 3\n", "speed")):
-        (run / "config.yaml").write_text(broken)
-        with pytest.raises(InputError, match=words):
-            load_run(run)
-    (run / "config.yaml").unlink()
-    with pytest.raises(InputError, match=r"has no config\.yaml"):
-        load_run(run)
-    with pytest.raises(InputError, match="already holds a run"):
-        train(config(steps=32), run)
-
-
-def test_a_checkpoint_of_another_network_is_refused(tmp_path):
-    train(config(steps=32), tmp_path)
-    text = (tmp_path / "config.yaml").read_text()
-    (tmp_path / "config.yaml").write_text(text.replace("hidden: 16", "hidden: 24"))
-    with pytest.raises(InputError, match=r"does not fit its config\.yaml"):
-        load_agent(load_run(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"algo": "ppo"}, "algo is 'ppo'; valid is qmix, vdn, iql"),
-        ({"minutes": float("nan")}, "minutes is nan"),
-        ({"seed": -1}, "seed is -1"),
-        ({"replay": 100}, "replay is 100; valid is at least"),
-        ({"warmup": 50000}, "warmup is 50000"),
-        ({"rollout": {"envs": 0}}, r"rollout\.envs is 0"),
-        ({"rollout": {"epsilon_end": 2.0}}, r"rollout\.epsilon_end is 2\.0"),
-        ({"agent": {"kind": "transformer"}}, "transformer.*mlp, gru"),
-        ({"learner": {"gamma": 1.5}}, r"gamma is 1\.5"),
-        ({"learner": {"speed": 1}}, "^test, learner: setting is 'speed'.*gamma"),
-    ],
-)
-def test_invalid_settings_are_named(values: dict[str, Any], words: str):
-    with pytest.raises(InputError, match=words):
-        read_settings(TrainConfig, values, "test")
-
-
-def test_epsilon_falls_linearly():
-    settings = RolloutConfig(epsilon_start=1.0, epsilon_end=0.2, epsilon_steps=100)
-    np.testing.assert_allclose([settings.epsilon(s) for s in (0, 25, 100, 1000)], [1.0, 0.8, 0.2, 0.2])
