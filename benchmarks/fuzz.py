@@ -34,7 +34,8 @@ from export.protocol.stop_latch import StopLatch, draw_number, stop_message
 from export.robot.gate import Gate
 from export.robot.inbox import SensorInbox
 from export.robot.pilot import Decision, RefusedError, require_valid
-from policies.agent import AgentConfig, AgentNetwork
+from policies.agent import AgentNetwork
+from policies.config import AgentConfig
 from sim.errors import InputError
 from sim.layout import load_layout
 from sim.observation import MANEUVERS, observation_spec

@@ -20,7 +20,8 @@ from export.bundle.manifest import Bundle
 from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, warehouse_metadata
 from export.runtime import CONTROLLER_FIELDS, OnnxController, OnnxPolicy, open_model
-from policies.agent import AgentConfig, AgentNetwork
+from policies.agent import AgentNetwork
+from policies.config import AgentConfig
 from sim.layout import load_layout
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import SceneConfig

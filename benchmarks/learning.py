@@ -21,8 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from policies.config import ALGOS
-from policies.evaluate import GreedyPolicy, evaluate_fleet
+from policies.evaluate import evaluate_fleet
 from policies.files import write_atomically
+from policies.fleet_policies import GreedyPolicy
 from policies.results import Row, mean_and_ci95
 from policies.runs.config import TrainConfig
 from policies.runs.folder import load_agent, load_run

@@ -27,7 +27,8 @@ from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, warehouse_metadata
 from export.protocol import transport
 from export.protocol.messages import Wire
-from policies.agent import AgentConfig, AgentNetwork
+from policies.agent import AgentNetwork
+from policies.config import AgentConfig
 from sim.layout import load_layout
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import DriveModel, SceneConfig

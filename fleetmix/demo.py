@@ -7,9 +7,9 @@ from pathlib import Path
 from export.fleet.onnx_policy import OnnxFleetPolicy
 from export.pipeline import export_run, verify_run
 from fleetmix.pictures import film, plot_learning_curve
-from policies.evaluate import FleetPolicy, GreedyPolicy, evaluate_fleet
+from policies.evaluate import evaluate_fleet
 from policies.files import write_atomically
-from policies.fleet_policies import AlwaysGo
+from policies.fleet_policies import AlwaysGo, FleetPolicy, GreedyPolicy
 from policies.results import Row, as_json
 from policies.runs.config import TrainConfig
 from policies.runs.folder import EVALUATION, load_agent, load_run

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from policies.evaluate import FleetPolicy, play
+from policies.evaluate import play
+from policies.fleet_policies import FleetPolicy
 from policies.results import Row
 from sim.env import Controller, WarehouseEnv
 from sim.layout import Layout

@@ -49,7 +49,8 @@ def evaluate(run: Place, options: Evaluation) -> None:
         run: the run folder.
         options: where and how often.
     """
-    from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns
+    from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns
+    from policies.fleet_policies import GreedyPolicy
     from policies.results import as_json
     from policies.runs.folder import EVALUATION, load_agent, load_run
 

@@ -10,8 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from policies.config import AgentConfig as AgentConfig
-from policies.config import AgentKind as AgentKind
+from policies.config import AgentConfig
 
 
 class QNetwork(nn.Module):

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from policies.agent import AgentConfig, AgentNetwork
+from policies.agent import AgentNetwork
 from policies.batch import Arrays
+from policies.config import AgentConfig
 from policies.environments import EnvSource, Team, TeamEnv
 from policies.episode import Episode
 

@@ -3,63 +3,20 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from policies.agent import AgentNetwork
 from policies.collector import Actor, EnvBatch, play_episodes, random_actions
 from policies.environments import EnvSource
 from policies.episode import Episode, EpisodeMeter, merge, throughput
-from policies.fleet_policies import AlwaysGo
+from policies.fleet_policies import AlwaysGo, FleetPolicy
 from policies.results import ReturnRow, Row, make_row, mean_and_ci95
 from sim.env import Controller, WarehouseEnv
-from sim.errors import InputError
 from sim.layout import Layout, load_layout
 from sim.scene import DriveModel, SceneConfig, open_scene
-
-
-class FleetPolicy(Protocol):
-    """Chooses the maneuvers of a fleet; each robot's from its own row of the observations alone."""
-
-    name: str
-
-    def reset(self, robots: int) -> None:
-        """Forget the past, before an episode with that many robots."""
-
-    def act(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return maneuvers [robots] from observations [robots, features]."""
-
-
-class GreedyPolicy:
-    """A trained network's best maneuvers, computed with torch."""
-
-    def __init__(self, agent: AgentNetwork, name: str) -> None:
-        self.name = name
-        self._agent = agent.eval()
-        self._hidden = agent.initial_hidden(1)
-
-    def reset(self, robots: int) -> None:
-        """Give each robot a fresh hidden state.
-
-        Raises:
-            InputError: the robots learned parameters of their own, and there are more or fewer of them.
-        """
-        if len(self._agent.networks) > 1 and robots != self._agent.n_agents:
-            raise InputError(
-                f"robots is {robots}, but each of the {self._agent.n_agents} robots learned parameters of its own; "
-                f"valid is {self._agent.n_agents}"
-            )
-        self._hidden = self._agent.initial_hidden(1, robots)
-
-    @torch.no_grad()
-    def act(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the maneuvers with the largest Q values [robots]."""
-        q, self._hidden = self._agent(torch.from_numpy(observations)[None, None], self._hidden)
-        maneuvers: NDArray[np.int64] = q[0, 0].argmax(-1).numpy()
-        return maneuvers
 
 
 def play(

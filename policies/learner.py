@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from policies.agent import AgentNetwork, require_scale
 from policies.batch import Batch
-from policies.config import LearnerConfig as LearnerConfig
+from policies.config import LearnerConfig
 
 
 def lambda_returns(

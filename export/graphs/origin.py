@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from export.bundle.metadata import PolicyMetadata
-from policies.agent import AgentConfig
+from policies.config import AgentConfig
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import SceneConfig
 from sim.vector_spec import Field, VectorSpec

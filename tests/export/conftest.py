@@ -11,7 +11,8 @@ from export.bundle.metadata import PolicyMetadata
 from export.fleet import processes
 from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, warehouse_metadata
-from policies.agent import AgentConfig, AgentNetwork
+from policies.agent import AgentNetwork
+from policies.config import AgentConfig
 from sim.layout import load_layout
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import SceneConfig

@@ -9,7 +9,7 @@ from export.bundle.files import is_bundle
 from export.pipeline import bundle_of, export_run, verify_path
 from export.runtime import OnnxPolicy
 from export.verify.policy import VerifyError
-from policies.agent import AgentConfig
+from policies.config import AgentConfig
 from policies.environments import EnvSource, TeamEnv
 from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
 from policies.runs.config import TrainConfig

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from policies.agent import AgentConfig, AgentKind, AgentNetwork
+from policies.agent import AgentNetwork
+from policies.config import AgentConfig, AgentKind
 
 FEATURES, ACTIONS, HIDDEN = 7, 5, 16
 KINDS: tuple[AgentKind, ...] = ("mlp", "gru")

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from policies.agent import AgentConfig, AgentNetwork
+from policies.agent import AgentNetwork
+from policies.config import AgentConfig
 from policies.environments import EnvSource
 from policies.episode import Episode, throughput
-from policies.evaluate import GreedyPolicy, choose_scene, evaluate_fleet, evaluate_returns, run_episode, run_solo
-from policies.fleet_policies import AlwaysGo
+from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns, run_episode, run_solo
+from policies.fleet_policies import AlwaysGo, GreedyPolicy
 from policies.results import as_json, make_row, mean_and_ci95
 from sim.env import WarehouseEnv
 from sim.errors import InputError
@@ -99,7 +100,7 @@ def test_another_scene_keeps_the_robot_and_brings_its_own_fleet() -> None:
     assert (scene.layout, scene.robots, scene.drive, scene.robot.radius) == ("narrow", 6, "wheels", 0.25)
     assert layout.columns == 9
     assert choose_scene(trained, LAYOUT, "narrow", 2, "velocity")[0].robots == 2
-    with pytest.raises(InputError, match="68"):
+    with pytest.raises(InputError, match="robots is 69, but layout small has room for 68"):
         choose_scene(trained, LAYOUT, None, 69, "velocity")
 
 

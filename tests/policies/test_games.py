@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from policies.agent import AgentConfig, AgentNetwork
+from policies.agent import AgentNetwork
 from policies.batch import Batch
-from policies.learner import LearnerConfig, QLearner
+from policies.config import AgentConfig, LearnerConfig
+from policies.learner import QLearner
 from policies.mixers import IndependentMixer, QMixer, VDNMixer
 
 CONFIG = LearnerConfig(gamma=0.99, trace_decay=0.0, learning_rate=3e-3, target_rate=0.05)

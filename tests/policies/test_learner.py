@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from policies.agent import AgentConfig, AgentKind, AgentNetwork
+from policies.agent import AgentNetwork
 from policies.batch import Batch
-from policies.learner import LearnerConfig, QLearner, lambda_returns
+from policies.config import AgentConfig, AgentKind, LearnerConfig
+from policies.learner import QLearner, lambda_returns
 from policies.mixers import IndependentMixer, QMixer, VDNMixer
 
 AGENTS, FEATURES, STATE, ACTIONS, STEPS = 3, 6, 5, 4, 7

@@ -9,9 +9,10 @@ import psutil
 import pytest
 import torch
 
-from policies.agent import AgentConfig, AgentKind, AgentNetwork
+from policies.agent import AgentNetwork
 from policies.batch import Batch
 from policies.collector import TRAINING_SEEDS, VALIDATION_SEED, Collector
+from policies.config import AgentConfig, AgentKind
 from policies.environments import EnvSource
 from policies.rollout import Collected, InProcessRollout, Rollout, RolloutError, WorkerRollout
 from policies.worker import RolloutSetup

@@ -11,9 +11,7 @@ import psutil
 import pytest
 import torch
 
-from policies.agent import AgentConfig
-from policies.config import ALGOS
-from policies.learner import LearnerConfig
+from policies.config import ALGOS, AgentConfig, LearnerConfig
 from policies.runs.checkpoint import load_checkpoint
 from policies.runs.config import RolloutConfig, TrainConfig
 from policies.runs.folder import load_agent, load_run

@@ -5,8 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from policies.agent import AgentConfig
-from policies.learner import LearnerConfig
+from policies.config import AgentConfig, LearnerConfig
 from policies.runs.config import RolloutConfig, TrainConfig
 
 TINY = "tests.policies.tiny_envs"

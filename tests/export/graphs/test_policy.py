@@ -9,7 +9,8 @@ import torch
 from export.bundle.metadata import METADATA_KEY, read_metadata
 from export.graphs.origin import Training, generic_metadata
 from export.graphs.policy import policy_model
-from policies.agent import AgentConfig, AgentNetwork
+from policies.agent import AgentNetwork
+from policies.config import AgentConfig
 from sim.errors import InputError
 from tests.export.conftest import GRU, MLP, make_agent, make_metadata, set_values
 

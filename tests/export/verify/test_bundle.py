@@ -18,9 +18,11 @@ from export.runtime import OnnxPolicy, open_model
 from export.verify.bundle import Origin, verify_bundle
 from export.verify.controller import random_sensors
 from export.verify.policy import Tally, TorchOracle, VerifyError, compare_random
-from policies.agent import AgentConfig, AgentNetwork
+from policies.agent import AgentNetwork
+from policies.config import AgentConfig
 from policies.environments import EnvSource, TeamEnv
-from policies.evaluate import GreedyPolicy, run_episode
+from policies.evaluate import run_episode
+from policies.fleet_policies import GreedyPolicy
 from sim.env import WarehouseEnv
 from sim.errors import InputError
 from sim.layout import load_layout

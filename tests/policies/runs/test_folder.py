@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from policies.agent import AgentConfig
+from policies.config import AgentConfig
 from policies.runs.folder import load_agent, load_run
 from policies.train import train
 from sim.errors import InputError
