@@ -13,12 +13,12 @@ class Interrupt:
     """Turns the first SIGINT or SIGTERM into a request; a second one raises KeyboardInterrupt.
 
     Args:
-        noted: called at the first one, inside the signal handler, so it must not print.
+        on_request: called at the first one, inside the signal handler, so it must not print.
     """
 
-    def __init__(self, noted: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, on_request: Callable[[], object] = lambda: None) -> None:
         self.requested = False
-        self._noted = noted
+        self._on_request = on_request
         self._previous: dict[int, Any] = {}
 
     def check(self) -> None:
@@ -39,4 +39,4 @@ class Interrupt:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        self._noted()
+        self._on_request()
