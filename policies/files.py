@@ -19,6 +19,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.unlink(missing_ok=True)  # of an earlier process of this number that was killed, as in a container
         temporary.touch(mode, exist_ok=False)
         with temporary.open("wb") as file:
             file.write(data)
@@ -30,6 +31,14 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
         raise InputError(f"can't write {str(path)!r}: {error.strerror}; what was there before is kept") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `write_atomically` left in a folder where its process was killed: files of no other running one."""
+    for path in folder.glob(".*.tmp"):
+        pid = path.suffixes[-2][1:]
+        if pid.isdigit() and (int(pid) == os.getpid() or not Path("/proc", pid).exists()):
+            path.unlink(missing_ok=True)
 
 
 def require_folder(path: Path) -> None:

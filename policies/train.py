@@ -15,7 +15,8 @@ from policies.loop import TrainingLoop, TrainResult
 from policies.rollout import open_rollout
 from policies.runs.checkpoint import CheckpointInfo, load_checkpoint
 from policies.runs.config import TrainConfig
-from policies.runs.folder import new_run, resume_run
+from policies.runs.folder import new_run, require_free, resume_run
+from policies.runs.lock import RunLock
 from policies.worker import RolloutSetup
 from sim.errors import InputError
 
@@ -40,11 +41,19 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
             run that ended before it saved anything begins anew.
 
     Raises:
-        InputError: a setting, the environment or the run folder is not valid, the disk is full, or training diverged.
+        InputError: a setting, the environment or the run folder is not valid, another training runs in that folder, the
+            disk is full, or training diverged.
         RolloutError: the worker died; what was learned until then is saved.
     """
+    with RunLock(run) as lock:
+        return _train(config, run, resume, lock)
+
+
+def _train(config: TrainConfig, run: Path, resume: bool, lock: RunLock) -> TrainResult:
     started = time.monotonic()
     opened = resume_run(run, config) if resume else new_run(run, config)
+    if resume:
+        lock.take()
     checkpoint = load_checkpoint(opened.checkpoints, "newest") if resume and opened.saved else None
     if checkpoint is not None:
         _require_rest(config, checkpoint.info, run)
@@ -56,6 +65,9 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
         with Interrupt(_saving) as interrupt:
             rollout = open_rollout(setup, config.rollout.worker)
             try:
+                lock.take()
+                if not resume:  # a whole training may have passed since the first look
+                    require_free(run)
                 opened.write()
                 scene = opened.source.scene
                 solo = None if scene is None else solo_throughput(scene, opened.source.parsed_layout(), SOLO_SEEDS)

@@ -3,6 +3,7 @@
     config.yaml    the settings, resolved        layout.map    a copy of the map
     metrics.csv    one row every few iterations  tensorboard/  the same for TensorBoard
     checkpoints/   newest and best                evaluation.json  the last evaluation where it was trained
+    training.lock  held while a training runs there
 
 `config.yaml` is written last, so a folder that has one is complete.
 """
@@ -49,11 +50,7 @@ class Run:
         return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
 
     def write(self) -> None:
-        """Make the folder, or bring its settings up to date; raise InputError when it can't be written."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"can't make the run folder {str(self.path)!r}: {error.strerror}") from error
+        """Write the settings into the folder, which is there; raise InputError when it can't be written."""
         if self.source.scene is not None:
             write_atomically(self.path / LAYOUT, self.source.layout.encode())
         pinned = {} if self.source.scene is None else {LAYOUT_HASH: _hash(self.source.layout)}
@@ -62,16 +59,21 @@ class Run:
 
 
 def new_run(path: Path, config: TrainConfig) -> Run:
-    """Return a run that is to begin, in memory; `Run.write` makes its folder.
+    """Return a run that is to begin, in memory.
 
     Raises:
         InputError: the folder already holds a run, or the scene's layout is not valid.
     """
+    require_free(path)
+    return Run(path, config, EnvSource(factory=config.env) if config.env else EnvSource.of_scene(config.scene))
+
+
+def require_free(path: Path) -> None:
+    """Raise InputError when there is a run in the folder already, or when it is a file."""
     if (path / CONFIG).exists() or (path / "checkpoints").exists():
         raise InputError(f"run folder {str(path)!r} already holds a run; valid is another folder, or --resume")
     if path.exists() and not path.is_dir():
         raise InputError(f"run folder {str(path)!r} is a file; valid is a folder, or a name that is free")
-    return Run(path, config, EnvSource(factory=config.env) if config.env else EnvSource.of_scene(config.scene))
 
 
 def load_run(path: Path) -> Run:

@@ -33,6 +33,7 @@ def save(run: Run, info: CheckpointInfo, agent: torch.nn.Module) -> None:
 def run(tmp_path: Path) -> Run:
     """A run of two robots with one checkpoint, as if trained."""
     run = new_run(tmp_path / "run", TrainConfig(scene=SCENE, algo="vdn", agent=MLP))
+    run.path.mkdir()
     run.write()
     save(run, INFO, make_agent(MLP))
     return run
@@ -84,6 +85,7 @@ def test_neither_run_nor_bundle_is_refused(tmp_path: Path, run: Run) -> None:
 def test_another_environment_is_exported_with_its_bounds(tmp_path: Path) -> None:
     config = TrainConfig(env="mpe2.simple_spread_v3:parallel_env", agent=AgentConfig("mlp", hidden=8))
     run = new_run(tmp_path / "run", config)
+    run.path.mkdir()
     run.write()
     env = TeamEnv(EnvSource(factory=config.env))
     team = env.team
