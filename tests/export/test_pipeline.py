@@ -39,6 +39,7 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_a_run_becomes_a_bundle_that_tells_its_origin_and_is_verified(run: Run) -> None:
     bundle = export_run(run).path
     assert bundle == run.path / "bundle"

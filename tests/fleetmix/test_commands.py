@@ -17,6 +17,7 @@ KEYS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_whole_path_from_a_run_to_robots(trained: Path, tmp_path: Path, capsys) -> None:
     evaluated, driven = tmp_path / "evaluated.json", tmp_path / "driven.json"
     fleetmix.main(["evaluate", str(trained), "--episodes", "2", "--json", str(evaluated)])
@@ -106,6 +107,7 @@ def test_the_demo_leaves_a_table_a_curve_and_a_film(tmp_path: Path, capsys) -> N
         assert sum(1 for _ in ImageSequence.Iterator(film)) == 20  # 8 s, a frame every 0.4 s
 
 
+@pytest.mark.slow
 def test_another_environment_is_trained_and_measured(tmp_path: Path, capsys) -> None:
     env = "mpe2.simple_spread_v3:parallel_env"
     run = tmp_path / "spread"

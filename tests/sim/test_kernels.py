@@ -44,6 +44,7 @@ def printed(process: subprocess.Popen[str]) -> str:
     return output.strip()
 
 
+@pytest.mark.slow
 def test_an_edit_in_another_files_kernel_is_seen_by_processes_that_compile_at_once(copy: Path) -> None:
     (copy / "sim" / "caller.py").write_text(CALLER, encoding="utf-8")
     assert printed(start(copy, CALL)) == "0.75 0"
