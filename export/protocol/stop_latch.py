@@ -13,12 +13,15 @@ from collections import Counter, deque
 from export.protocol.framing import EVERY_ROBOT, Header, WireError, address
 from export.protocol.messages import Stop, StopState, pack_stop, read_stop
 
-_MOST = 256
+MOST_STOPS = 256
 """Stops that hold, and released ones, of which the numbers are remembered."""
 
 
 class StopLatch:
     """Whether a robot is stopped.
+
+    Each sender has one place: its next stop takes the place of the one before. Stops beyond `MOST_STOPS` share one stop
+    of the latch's own, whose number is told to those who ask what holds. So every stop holds, and none is lost.
 
     Args:
         robot: its name; it also obeys what is addressed to all.
@@ -27,8 +30,9 @@ class StopLatch:
     def __init__(self, robot: str) -> None:
         self._addresses = (address(robot), address(EVERY_ROBOT))
         self._lock = threading.Lock()
-        self._holding: dict[int, None] = {}  # in the order in which they came
-        self._released: deque[int] = deque(maxlen=_MOST)
+        self._holding: dict[int, int] = {}  # number: session of its sender, 0 for the other side; as they came
+        self._overflow = 0  # number of the stop that stands for those that found no place
+        self._released: deque[int] = deque(maxlen=MOST_STOPS)
         self._peer_released = 0  # a released stop that the other side still holds
         self.dropped: Counter[str] = Counter()
         """Messages that changed nothing, by reason."""
@@ -36,21 +40,20 @@ class StopLatch:
     @property
     def stopped(self) -> bool:
         """Whether a stop holds."""
-        return bool(self._holding)
+        return bool(self._holding) or self._overflow != 0
 
     @property
     def holding(self) -> list[int]:
         """The numbers of the stops that hold."""
         with self._lock:
-            return [*self._holding]
+            return [*self._holding, *([self._overflow] if self._overflow else [])]
 
     @property
     def state(self) -> StopState:
         """What to tell the other side: a stop that holds, or that one which it holds was released."""
         with self._lock:
-            if self._holding:
-                return StopState(next(iter(self._holding)), True)
-            return StopState(self._peer_released, False)
+            held = next(iter(self._holding), self._overflow)
+            return StopState(held, True) if held else StopState(self._peer_released, False)
 
     def receive(self, data: bytes, releases: bool) -> bool:
         """Obey a message; return whether it was one for this robot.
@@ -68,7 +71,7 @@ class StopLatch:
             if stop.release and not releases:
                 self.dropped["release_as_stop"] += 1
                 return True
-            obeyed = self._release(stop.number) if stop.release else self._latch(stop.number)
+            obeyed = self._release(stop.number) if stop.release else self._latch(stop.number, stop.header.session)
             self.dropped["without_effect"] += not obeyed
             return True
 
@@ -76,22 +79,31 @@ class StopLatch:
         """Take over what the other side knows; `releases` tells whether its releases count."""
         with self._lock:
             self._peer_released = 0
-            if peer.latched and not self._latch(peer.number) and peer.number in self._released:
+            if peer.latched and not self._latch(peer.number, 0) and peer.number in self._released:
                 self._peer_released = peer.number
             elif releases and not peer.latched:
                 self._release(peer.number)
 
-    def _latch(self, number: int) -> bool:
-        known = number == 0 or number in self._holding or number in self._released
-        if known or len(self._holding) >= _MOST:
+    def _latch(self, number: int, sender: int) -> bool:
+        if number in (0, self._overflow) or number in self._holding or number in self._released:
             return False
-        self._holding[number] = None
+        earlier = [held for held, session in self._holding.items() if session == sender != 0]
+        self._holding[number] = sender  # before the earlier one goes: there is no moment without a stop
+        for held in earlier:
+            self._release(held)
+        if len(self._holding) > MOST_STOPS:
+            del self._holding[number]
+            self._overflow = self._overflow or draw_number()
+            self.dropped["overflow"] += 1
         return True
 
     def _release(self, number: int) -> bool:
-        if number not in self._holding:
+        if number == 0 or (number not in self._holding and number != self._overflow):
             return False
-        del self._holding[number]
+        if number == self._overflow:
+            self._overflow = 0
+        else:
+            del self._holding[number]
         self._released.append(number)
         return True
 

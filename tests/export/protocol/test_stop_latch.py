@@ -119,12 +119,41 @@ def test_a_base_that_stands_still_for_a_reason_of_its_own_latches_nothing() -> N
     assert process.state == NO_STOP
 
 
-def test_a_flood_of_stops_fills_no_memory_and_can_be_released() -> None:
+def test_a_flood_of_stops_fills_no_memory_and_loses_none() -> None:
     latch = pressed(*range(1, 1001))
-    assert len(latch.holding) == 256
-    for number in latch.holding:
+    *held, overflow = latch.holding
+    assert held == [*range(1, 257)]
+    for number in [*held, 257, 1000]:
         latch.receive(stop_message(NAME, number, release=True), releases=True)
+    assert latch.stopped  # as the 257th and all after it want
+    assert latch.state == (overflow, True)
+    latch.receive(stop_message(NAME, overflow, release=True), releases=True)
     assert not latch.stopped
+
+
+def test_an_overflow_reaches_the_other_side_and_ends_there_too() -> None:
+    base, process = pressed(*range(1, 300)), StopLatch(NAME)
+    for number in [*range(1, 257)]:
+        base.receive(stop_message(NAME, number, release=True), releases=True)
+    exchange(base, process)
+    assert process.holding == base.holding
+    base.receive(stop_message(NAME, base.holding[0], release=True), releases=True)
+    exchange(base, process)
+    assert base.holding == process.holding == []
+
+
+def test_a_button_that_sends_a_new_number_each_time_takes_one_place() -> None:
+    latch, other = StopLatch(NAME), StopLatch(NAME)
+    for number in range(1, 1001):
+        message = pack_stop(address(NAME), Stop(Header(77, number, 0), number, False))
+        for side in (latch, other):
+            side.receive(message, releases=False)
+        exchange(latch, other, 1)
+        assert latch.holding == other.holding == [number]
+    assert latch.dropped["overflow"] == 0
+    latch.receive(stop_message(NAME, 1000, release=True), releases=True)
+    exchange(latch, other)
+    assert latch.holding == other.holding == []
 
 
 def test_numbers_differ_and_are_never_none() -> None:
