@@ -40,6 +40,13 @@ def _parser(command: str) -> argparse.ArgumentParser:
         add("--scene", metavar="NAME|FILE", help="the map, where it is another than that of the training")
         add("--trust", type=Path, metavar="KEY", help="Ed25519 public key (PEM) that must have signed the bundle")
         add("--log", type=Path, metavar="FILE", help="file for the log, besides stderr")
+        add(
+            "--log-level",
+            choices=("info", "warning"),
+            default="info",
+            help="least serious lines (default: %(default)s)",
+        )
+        add("--log-json", action="store_true", help="log JSON, an object a line")
         add("--lock-step", action="store_true", help="let the clock count for nothing: the base waits; simulation only")
     else:
         add("name", nargs="?", default="all", metavar="ID", help="which robot; all by default")

@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 
 from policies.evaluate import solo_throughput
-from policies.interrupt import Interrupt
 from policies.loop import TrainingLoop, TrainResult
 from policies.rollout import open_rollout
 from policies.runs.checkpoint import CheckpointInfo, load_checkpoint
@@ -19,6 +18,7 @@ from policies.runs.folder import new_run, require_free, resume_run
 from policies.runs.lock import RunLock
 from policies.worker import RolloutSetup
 from sim.errors import InputError
+from sim.interrupt import Interrupt
 
 __all__ = ["TrainConfig", "TrainResult", "train"]
 
@@ -30,8 +30,8 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
     """Train a fleet.
 
     With `config.steps` the run is bit-reproducible, in the conditions that `policies.rollout` states. The time limit
-    counts everything: starting the worker, validating and saving. Ctrl-C and SIGTERM save a checkpoint and end the run
-    cleanly; a second Ctrl-C ends it at once.
+    counts everything: starting the worker, validating and saving. Ctrl-C, SIGTERM and SIGHUP save a checkpoint and end
+    the run cleanly; a second Ctrl-C ends it at once.
 
     Args:
         config: the settings.

@@ -7,7 +7,7 @@ from export.fleet.processes import RobotProcesses, free_endpoint
 from export.fleet.server import Fleet
 from export.protocol import transport
 from policies.episode import Episode
-from policies.interrupt import Interrupt
+from sim.interrupt import Interrupt
 from sim.layout import Layout
 from sim.scene import SceneConfig, robot_names
 

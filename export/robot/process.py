@@ -1,7 +1,6 @@
 """One robot's process: opens its bundle, connects to its base, and drives until it is told to end."""
 
 import gc
-import signal
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ from export.robot.inbox import SensorInbox
 from export.robot.loop import RobotLoop
 from export.robot.model import open_robot_model
 from export.robot.pilot import Pilot
-from export.robot.report import RobotLog, StateReport
+from export.robot.report import Level, RobotLog, StateReport
+from sim.interrupt import handle_end
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class RobotSettings:
     """Public key that must have signed the bundle."""
     log: Path | None = None
     """File for the log, besides stderr."""
+    log_level: Level = "info"
+    """Least serious lines that are logged."""
+    log_json: bool = False
+    """Log JSON, an object a line."""
     zenoh: Path | None = None
     """Zenoh configuration file."""
     lock_step: bool = False
@@ -43,7 +47,7 @@ class RobotSettings:
 
 
 def run_robot(settings: RobotSettings) -> None:
-    """Drive one robot until SIGINT or SIGTERM.
+    """Drive one robot until SIGINT, SIGTERM or SIGHUP.
 
     Raises:
         InputError: the bundle, the endpoint or a file is not valid; no command was sent.
@@ -53,7 +57,7 @@ def run_robot(settings: RobotSettings) -> None:
     period = model.scene.control_period
     wire, me, timed = Wire(model.scene.robot, period), address(name), not settings.lock_step
     with ExitStack() as stack:
-        log = RobotLog(name, settings.log)
+        log = RobotLog(name, settings.log, settings.log_level, settings.log_json)
         stack.callback(log.close)
         session = transport.open_session(connect=settings.connect, settings=settings.zenoh)
         stack.callback(session.close)
@@ -61,9 +65,8 @@ def run_robot(settings: RobotSettings) -> None:
         transmit = transport.publisher(session, transport.command_key(name)).put
         gate = Gate(wire, me, model.scene.robot, period, latch, transmit)
         pilot = Pilot(model.policy, model.controller, model.scene, model.layout)
-        loop = RobotLoop(pilot, inbox, latch, gate, period, timed, log.report)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: loop.end())
+        loop = RobotLoop(pilot, inbox, latch, gate, period, timed, log.report, log.write)
+        handle_end(lambda *_: loop.end())
 
         stack.enter_context(transport.subscribe(session, transport.sensors_key(name), inbox.receive))
         stack.enter_context(serve_stops(session, name, "process", latch, inbox.wake))

@@ -11,8 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from export.robot.inbox import SensorInbox
 from export.robot.loop import RobotLoop
 from sim.errors import InputError
 
+Level = Literal["info", "warning"]
 _LINES = 1000
 """Lines that may wait to be written."""
 _LOG_SIZE = 10_000_000
@@ -35,12 +38,14 @@ class RobotLog:
     Args:
         robot: its name, in each line.
         file: where the lines go besides stderr.
+        level: of the least serious lines that are written; stops are warnings.
+        as_json: write JSON, an object a line, in place of text.
 
     Raises:
         InputError: the file can't be opened.
     """
 
-    def __init__(self, robot: str, file: Path | None) -> None:
+    def __init__(self, robot: str, file: Path | None, level: Level = "info", as_json: bool = False) -> None:
         self.lost = 0
         """Lines that could not be written."""
         handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
@@ -52,10 +57,10 @@ class RobotLog:
         waiting: queue.Queue[logging.LogRecord] = queue.Queue(_LINES)
         enter = QueueHandler(waiting)
         for handler in (enter, *handlers):
-            handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+            handler.setFormatter(_JsonFormatter() if as_json else logging.Formatter("%(asctime)s %(name)s %(message)s"))
             handler.handleError = self._lose  # type: ignore[method-assign]
         enter.setFormatter(None)
-        self._logger = logging.Logger(robot)
+        self._logger = logging.Logger(robot, level.upper())
         self._logger.addHandler(enter)
         self._listener = QueueListener(waiting, *handlers)
         self._listener.start()
@@ -64,16 +69,19 @@ class RobotLog:
     def _lose(self, record: logging.LogRecord) -> None:
         self.lost += 1
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, level: int = logging.INFO) -> None:
         """Write a line."""
-        self._logger.info("%s", text)
+        self._logger.log(level, "%s", text)
 
     def report(self, reason: Reason, detail: str) -> None:
         """Write a line if the reason is another one than before."""
         if reason is self._reason:
             return
         self._reason = reason
-        self.write("drives" if reason is Reason.NONE else f"stops: {reason.name.lower()}: {detail}")
+        if reason is Reason.NONE:
+            self.write("drives")
+        else:
+            self.write(f"stops: {reason.name.lower()}: {detail}", logging.WARNING)
 
     def close(self) -> None:
         """Write what waits, but wait no longer than a second for a disk or a terminal that hangs."""
@@ -89,6 +97,13 @@ class RobotLog:
                 time.sleep(0.01)
             else:
                 return
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        time_of_day = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        values = {"time": time_of_day, "level": record.levelname.lower(), "robot": record.name}
+        return json.dumps({**values, "message": record.getMessage()})
 
 
 class StateReport:
@@ -122,6 +137,7 @@ class StateReport:
             "robot": self._robot,
             "session": f"{self._gate.session:016x}",
             "monotonic_s": time.monotonic(),
+            "obeyed": self._loop.obeyed,
             "reason": self._gate.reason.name.lower(),
             "emergency_stop": self._latch.stopped or self._gate.reason is Reason.EMERGENCY_STOP,
             "stops_that_hold": [f"{number:016x}" for number in self._latch.holding],

@@ -1,9 +1,13 @@
+import json
 import os
 import sys
 import time
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 
+from export.protocol.messages import Reason
 from export.robot.report import RobotLog
 
 
@@ -22,3 +26,17 @@ def test_a_terminal_that_hangs_does_not_keep_the_robot(
     log.close()
     assert time.monotonic() - begin < 5
     os.close(reader)  # the thread that writes ends
+
+
+def test_a_log_for_programs_holds_an_object_a_line_of_the_level_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "robot.log"
+    log = RobotLog("robot_3", file, "warning", as_json=True)
+    log.write("waits")
+    log.report(Reason.OVERRUN, "no command\nwithin 0.1 s")
+    log.close()
+    (line,) = file.read_text().splitlines()
+    values = json.loads(line)
+    assert datetime.fromisoformat(values.pop("time")).tzinfo is not None
+    assert values == {
+        "level": "warning", "robot": "robot_3", "message": "stops: overrun: no command\nwithin 0.1 s",
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request, so that nothing stops half-way."""
+"""Ctrl-C, SIGTERM and SIGHUP as a request, so that nothing stops half-way."""
 
 import signal
 import threading
@@ -6,11 +6,20 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def handle_end(handler: Callable[[int, FrameType | None], object]) -> dict[int, Any]:
+    """Install a handler of the signals that ask a program to end; return the handlers before.
+
+    A SIGHUP that is ignored stays so: that is how nohup keeps a program alive.
+    """
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return {number: signal.signal(number, handler) for number in SIGNALS if number != signal.SIGHUP or not ignored}
 
 
 class Interrupt:
-    """Turns the first SIGINT or SIGTERM into a request; a second one raises KeyboardInterrupt.
+    """Turns the first SIGINT, SIGTERM or SIGHUP into a request; a second one raises KeyboardInterrupt.
 
     Args:
         on_request: called at the first one, inside the signal handler, so it must not print.
@@ -28,7 +37,7 @@ class Interrupt:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self._previous = handle_end(self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
