@@ -76,11 +76,20 @@ class Messages:
         self._sent: list[bytes] = []
         self._name, self._stopping = name, draw_number()
         self._gate = Gate(self._wire, self._me, robot, SCENE.control_period, StopLatch(name), self._sent.append)
-        header = Header(7, 1, 1000)
+        header = Header(7, 0, 1000)
         lidar = np.full(robot.lidar_rays, 2.0, np.float32)
         start, goal = LAYOUT.middle(LAYOUT.stations[0]), LAYOUT.middle(LAYOUT.picks[0])
         sensors = Sensors(
-            header, map_hash(LAYOUT.text()), (*start, 0.5), (0.1, 0.0), goal, False, NO_STOP, lidar, np.zeros((2, 7))
+            header,
+            map_hash(LAYOUT.text()),
+            (*start, 0.5),
+            (0.1, 0.0),
+            goal,
+            False,
+            NO_STOP,
+            9,
+            lidar,
+            np.zeros((2, 7)),
         )
         command = Command(Header(9, 1, 5), header, 0.2, 0.1, start, Mode.DRIVE, Reason.NONE, 1, NO_STOP)
         self.seeds = [
@@ -88,6 +97,7 @@ class Messages:
             self._wire.pack_command(self._me, command),
             stop_message(name, self._stopping, release=True),
         ]
+        self._clear = np.full(robot.lidar_rays, robot.lidar_range, np.float32)
         self._count = 0
 
     def __call__(self, data: bytes) -> str:
@@ -116,10 +126,11 @@ class Messages:
         return "valid again" if sealed and fits else "moved"
 
     def _command(self, data: bytes, sealed: bool) -> str:
-        base = RobotBase(self._name, self._wire, timed=False)
-        base.expect(Header(7, 1, 1000))
+        base = RobotBase(self._name, self._wire, timed=False, now=lambda: 1000)
+        base.begin(7)
+        base.expect()
         base.receive(data)
-        if base.command(0.0, 0.0) == (0.0, 0.0):
+        if base.command((0.0, 0.0), self._clear) == (0.0, 0.0):
             return "refused"
         return "valid again" if sealed else "moved"
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from export.fleet.base import RobotBase
 from export.protocol import transport
-from export.protocol.framing import Header
 from export.protocol.messages import Sensors, Wire, map_hash
 from export.protocol.stop_service import serve_stops
 from sim.layout import Layout, load_layout
@@ -82,24 +81,23 @@ def main() -> None:
         serve_stops(session, base.name, "base", base.latch),
     ):
         publish = transport.publisher(session, transport.sensors_key(base.name)).put
-        mission, sequence, start, driven = secrets.randbits(64), 0, time.monotonic(), False
+        sequence, start, state = 0, time.monotonic(), base.state
         print(f"{base.name} listens at {options.listen}", flush=True)
         while True:
-            header = Header(mission, sequence, time.monotonic_ns())
+            with changed:
+                header = base.expect()
             nobody_else = np.zeros((0, 7))  # what other robots within radio range broadcast
             sensors = Sensors(
                 header, map_hash(layout.text()), robot.pose, robot.velocity, robot.goal, robot.carrying,
-                base.latch.state, robot.scan(), nobody_else,
+                base.latch.state, base.process, scan := robot.scan(), nobody_else,
             )  # fmt: skip
-            with changed:
-                base.expect(header)
             publish(wire.pack_sensors(base.address, sensors))
             with changed:
                 changed.wait_for(lambda: not base.waiting, PERIOD / 2)
-                robot.drive(base.command(*robot.velocity))
-            if base.present != driven:
-                driven = base.present
-                print("driven" if driven else "no commands: braking", flush=True)
+                robot.drive(base.command(robot.velocity, scan))
+            if base.state != state:
+                state = base.state
+                print(state, flush=True)
             sequence += 1
             time.sleep(max(0.0, start + sequence * PERIOD - time.monotonic()))
 

@@ -2,13 +2,19 @@
 
 A command counts only for the control period whose sensors it answers. So a command that is missing, late, doubled or
 from a second process is no command, and the base brakes in the arc that it is on: that is the way out which the
-governor found clear one period before.
+governor found clear one period before. It also brakes instead of driving into what its own lidar shows, whatever it is
+told.
 """
 
+import secrets
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from export.fleet.protective_field import ProtectiveField
 from export.protocol.framing import Header, WireError, address
 from export.protocol.messages import Command, Mode, Wire
 from export.protocol.ordering import STALE_AFTER, Ordering
@@ -16,6 +22,8 @@ from export.protocol.stop_latch import StopLatch
 
 MISSED = 3
 """Control periods without an answer after which a process counts as gone."""
+_UNHEARD = 5
+"""Commands in a row that answer none of as many last sensors, after which the base begins a new session."""
 _LATENCIES = 1_000
 _STANDING = 0.02
 """Below this speed a braking robot stops turning too [m/s]."""
@@ -34,22 +42,26 @@ class RobotBase:
     def __init__(self, name: str, wire: Wire, timed: bool, now: Callable[[], int] = time.monotonic_ns) -> None:
         self.name, self.address, self.latch = name, address(name), StopLatch(name)
         self._wire, self._timed, self._now = wire, timed, now
-        self._ordering = Ordering(timed=False)
-        self._process, self._last_arrival = 0, -(2**62)
+        self._field = ProtectiveField(wire.robot, wire.control_period)
+        self._ordering = Ordering(timed=False, rival="second_process")
+        self._session, self._period, self._unheard = 0, 0, 0
         self._expected: Header | None = None
         self._answer: Command | None = None
         self._missed = MISSED
+        self.state = "no process"
+        """What the robot did in the last control period: `driven`, or why not."""
         self.dropped: Counter[str] = Counter()
         """Commands that did not count, by reason."""
         self.reasons: Counter[str] = Counter()
-        """Control periods in which the process asked for a stop, by its reason, sent nothing (`silent`), or sent it too
-        long ago (`stale`)."""
+        """Control periods in which the process asked for a stop, by its reason, sent nothing (`silent`), sent it too
+        long ago (`stale`), or would have driven into something (`blocked`)."""
         self.latencies: deque[int] = deque(maxlen=_LATENCIES)
         """From the sensors' sending to the command's arrival [ns], of the last commands that counted."""
         self.answers = 0
         """Commands that counted."""
         self.oldest = 0
         """Age of the oldest sensors whose answer moved the wheels [ns]."""
+        self.begin()
 
     @property
     def waiting(self) -> bool:
@@ -61,13 +73,25 @@ class RobotBase:
         """Whether the process answered lately."""
         return self._missed < MISSED
 
+    @property
+    def process(self) -> int:
+        """Session of the process that is obeyed; 0 for none."""
+        return self._ordering.followed if self.present else 0
+
     def arrived(self) -> None:
         """Wait for answers from now on: the process has connected."""
         self._missed = 0
 
-    def expect(self, header: Header) -> None:
-        """Let only a command that answers these sensors count from now on."""
-        self._expected, self._answer = header, None
+    def begin(self, session: int | None = None) -> None:
+        """Begin a session, an episode or a mission, with that number or one that is drawn."""
+        self._session = secrets.randbits(64) if session is None else session
+        self._period, self._unheard = 0, 0
+
+    def expect(self) -> Header:
+        """Return the header of the next sensors; from now on, only a command that answers them counts."""
+        self._expected, self._answer = Header(self._session, self._period, self._now()), None
+        self._period += 1
+        return self._expected
 
     def receive(self, data: bytes) -> None:
         """Store a command if it counts; called by the transport, under the fleet's lock."""
@@ -78,15 +102,12 @@ class RobotBase:
             self.dropped[error.what] += 1
             return
         self.latch.merge(command.stop, releases=False)
-        header = command.header
-        if header.session != self._process and arrival - self._last_arrival < STALE_AFTER * 1e9:
-            self.dropped["second_process"] += 1
-            return
-        wrong, _ = self._ordering.judge(header, arrival)
+        wrong, _ = self._ordering.judge(command.header, arrival)
         if wrong:
             self.dropped[wrong] += 1
             return
-        self._process, self._last_arrival, self._missed = header.session, arrival, 0
+        self._missed = 0
+        self._notice(command.answers)
         if command.answers != self._expected:
             self.dropped["late"] += 1
             return
@@ -94,25 +115,47 @@ class RobotBase:
         self.answers += 1
         self.latencies.append(arrival - command.answers.stamp)
 
-    def command(self, speed: float, turn_rate: float) -> tuple[float, float]:
+    def _notice(self, answered: Header) -> None:
+        """Begin a new session when the process goes on answering sensors that were never sent, or long ago."""
+        lately = range(self._period - _UNHEARD, self._period)
+        heard = answered.session == self._session and answered.sequence in lately
+        none_yet = answered.session == 0
+        self._unheard = 0 if heard or none_yet else self._unheard + 1
+        if self._unheard >= _UNHEARD:
+            self.dropped["answers_other_sensors"] += self._unheard
+            self._session, self._unheard = secrets.randbits(64), 0
+
+    def command(self, velocity: tuple[float, float], lidar: NDArray[np.float32]) -> tuple[float, float]:
         """Return what the wheels do in this control period: v [m/s], w [rad/s].
 
         Args:
-            speed: what it is now [m/s].
-            turn_rate: what it is now [rad/s].
+            velocity: what they do now, v [m/s], w [rad/s].
+            lidar: the base's own scan, ranges [rays], m.
         """
         answer, self._expected = self._answer, None
-        if answer is None:
-            self._missed += 1
-            self.reasons["silent"] += 1
-        elif answer.mode is Mode.STOP:
-            self.reasons[answer.reason.name.lower()] += 1
-        elif (age := self._age(answer)) > STALE_AFTER * 1e9:
-            self.reasons["stale"] += 1  # the base itself was kept waiting
-        elif not self.latch.stopped:
-            self.oldest = max(self.oldest, age)
+        self._missed += answer is None
+        refused = self._refusal(answer, velocity, lidar)
+        if refused:
+            self.reasons[refused] += 1
+        if refused != "silent" or not self.present:
+            self.state = "no process" if refused == "silent" else refused or "driven"
+        if answer is not None and not refused:
+            self.oldest = max(self.oldest, self._age(answer))
             return answer.speed, answer.turn_rate
+        speed, turn_rate = velocity
         return 0.0, (turn_rate if abs(speed) > _STANDING else 0.0)
+
+    def _refusal(self, answer: Command | None, velocity: tuple[float, float], lidar: NDArray[np.float32]) -> str:
+        """Return why the robot is not driven as the process says, nothing (``) if it is."""
+        if answer is None:
+            return "silent"
+        if self.latch.stopped:
+            return "emergency_stop"
+        if answer.mode is Mode.STOP:
+            return answer.reason.name.lower()
+        if self._age(answer) > STALE_AFTER * 1e9:
+            return "stale"  # the base itself was kept waiting
+        return "blocked" if self._field.blocked(velocity, (answer.speed, answer.turn_rate), lidar) else ""
 
     def _age(self, answer: Command) -> int:
         """Return the age of the sensors that a command answers [ns]; 0 in lock-step."""

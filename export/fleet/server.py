@@ -5,7 +5,6 @@ wheels. In real time the clock sets the pace, whoever answers; in lock-step the 
 lives, so that an episode is the same however long an answer takes.
 """
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -18,8 +17,8 @@ from numpy.typing import NDArray
 
 from export.fleet.base import RobotBase
 from export.protocol import transport
-from export.protocol.framing import Header
 from export.protocol.messages import Sensors, Wire, map_hash
+from export.protocol.ordering import STALE_AFTER
 from export.protocol.stop_service import serve_stops
 from policies.episode import Episode, EpisodeMeter
 from sim.errors import InputError
@@ -31,6 +30,8 @@ _ANSWER_SHARE = 0.5
 """Share of the control period in which an answer has to come, in real time."""
 _LOCK_STEP_TIMEOUT = 1.0
 """How long lock-step waits for an answer [s]."""
+_BETWEEN_EPISODES = STALE_AFTER + 0.05
+"""Silence after which processes follow a new session, in real time [s]."""
 
 
 class Fleet:
@@ -53,7 +54,6 @@ class Fleet:
         self._subscribers = [self._listen(base) for base in self.bases]
         self._stops = [serve_stops(session, base.name, "base", base.latch) for base in self.bases]
         self._commands = np.zeros((scene.robots, 2))
-        self._episode = 0
         self.periods = 0
         """Control periods since the episode began."""
         self._next = time.monotonic()
@@ -96,7 +96,11 @@ class Fleet:
     def begin(self, seed: int) -> None:
         """Start an episode; for the robots it is a new session."""
         self.warehouse.reset(seed)
-        self._episode, self.periods = secrets.randbits(64), 0
+        if self._timed and self.periods:
+            time.sleep(_BETWEEN_EPISODES)
+        for base in self.bases:
+            base.begin()
+        self.periods = 0
         self._next = time.monotonic()
 
     def decide(self) -> None:
@@ -129,7 +133,8 @@ class Fleet:
             if not base.present:  # nobody tells its radio where it heads, and it goes nowhere
                 own[4:6] = own[0:2]
         for i, (base, publish) in enumerate(zip(self.bases, self._publish, strict=True)):
-            header = Header(self._episode, self.periods, time.monotonic_ns())
+            with self._changed:
+                header = base.expect()
             pose, velocity, goal = (
                 warehouse.poses[i].tolist(),
                 warehouse.velocities[i].tolist(),
@@ -138,10 +143,8 @@ class Fleet:
             received = broadcasts[in_radio_range(i, warehouse.poses, self.scene.robot.radio_range, self._wire.slots)]
             sensors = Sensors(
                 header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(warehouse.carrying[i]),
-                base.latch.state, sensed.lidar[i], received,
+                base.latch.state, base.process, sensed.lidar[i], received,
             )  # fmt: skip
-            with self._changed:
-                base.expect(header)
             publish(self._wire.pack_sensors(base.address, sensors))
         self.periods += 1
 
@@ -151,8 +154,9 @@ class Fleet:
         timeout = self._next + _ANSWER_SHARE * period - time.monotonic() if self._timed else _LOCK_STEP_TIMEOUT
         with self._changed:
             self._changed.wait_for(lambda: not any(base.waiting for base in self.bases), max(timeout, 0.0))
-            for row, base, (v, w) in zip(self._commands, self.bases, self.warehouse.velocities.tolist(), strict=True):
-                row[:] = base.command(v, w)
+            velocities, scans = self.warehouse.velocities.tolist(), self.warehouse.sensors.lidar
+            for row, base, (v, w), scan in zip(self._commands, self.bases, velocities, scans, strict=True):
+                row[:] = base.command((v, w), scan)
 
     def _move(self) -> None:
         self.warehouse.tick(self._commands)

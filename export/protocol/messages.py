@@ -17,7 +17,7 @@ from export.protocol.framing import HEADER, Header, Kind, WireError, hash64, ope
 from sim.observation import BROADCAST
 from sim.scene import RobotConfig
 
-_SENSORS = struct.Struct("<QQ7dBB6x")  # map; stop; pose, velocity, goal; flags, number of broadcasts
+_SENSORS = struct.Struct("<QQQ7dBB6x")  # map; stop; process; pose, velocity, goal; flags, number of broadcasts
 # session, sequence, stamp answered; stop; v, w, waypoint; mode, reason, maneuver, flags
 _COMMAND = struct.Struct("<QQqQ4dBBHB3x")
 _STOP = struct.Struct("<QB7x")  # number; whether it is released
@@ -74,6 +74,8 @@ class Sensors(NamedTuple):
     """On the way to a station."""
     stop: StopState
     """The base's emergency stop."""
+    process: int
+    """Session of the process that the base obeys; 0 for none."""
     lidar: NDArray[np.float32]
     """Ranges [rays], m."""
     broadcasts: NDArray[np.float64]
@@ -126,6 +128,7 @@ class Wire:
         layouts = [HEADER.format, _SENSORS.format, _COMMAND.format, BROADCAST._fields]
         configuration = json.dumps([layouts, asdict(robot), control_period], sort_keys=True)
         self.schema = hash64(configuration.encode())
+        self.robot, self.control_period = robot, control_period
         self.rays, self.slots = robot.lidar_rays, max(8, robot.neighbours)
         self.sensors_size = HEADER.size + _SENSORS.size + 4 * self.rays + 8 * len(BROADCAST) * self.slots
         self.command_size = HEADER.size + _COMMAND.size
@@ -137,7 +140,9 @@ class Wire:
         flags = _CARRYING * sensors.carrying | _STOPPED * stopped
         slots = np.zeros((self.slots, len(BROADCAST)), "<f8")
         slots[:count] = sensors.broadcasts
-        body = _SENSORS.pack(sensors.map, number, *sensors.pose, *sensors.velocity, *sensors.goal, flags, count)
+        body = _SENSORS.pack(
+            sensors.map, number, sensors.process, *sensors.pose, *sensors.velocity, *sensors.goal, flags, count
+        )
         body += sensors.lidar.astype("<f4").tobytes() + slots.tobytes()
         return seal(Kind.SENSORS, self.schema, robot, sensors.header, body)
 
@@ -148,7 +153,7 @@ class Wire:
             WireError: it is something else.
         """
         header = open_message(data, Kind.SENSORS, self.sensors_size, self.schema, robot)
-        map_, stop, *values, flags, count = _SENSORS.unpack_from(data, HEADER.size)
+        map_, stop, process, *values, flags, count = _SENSORS.unpack_from(data, HEADER.size)
         if flags & ~(_CARRYING | _STOPPED) or count > self.slots:
             raise WireError("content")
         at = HEADER.size + _SENSORS.size
@@ -162,6 +167,7 @@ class Wire:
             (values[5], values[6]),
             bool(flags & _CARRYING),
             StopState(stop, bool(flags & _STOPPED)),
+            process,
             lidar,
             slots.reshape(self.slots, len(BROADCAST))[:count],
         )

@@ -46,9 +46,7 @@ class Gate:
             config.max_acceleration * control_period * (1 + _ROUNDING),
             config.max_turn_acceleration * control_period * (1 + _ROUNDING),
         )
-        self.session = secrets.randbits(64)
-        """Tells this process from any other that commands the same robot."""
-        self._sequence = itertools.count()
+        self.begin_session()
         self._answered = Header(0, 0, 0)
         self.reason = Reason.NO_SENSORS
         """Why the last command was a stop; NONE if it was none."""
@@ -56,6 +54,12 @@ class Gate:
         """Commands that passed."""
         self.stops: Counter[str] = Counter()
         """Stops by reason."""
+
+    def begin_session(self) -> None:
+        """Begin a session: as a new process, which its base has not heard of yet."""
+        self.session = secrets.randbits(64)
+        """Tells this process from any other that commands the same robot."""
+        self._sequence = itertools.count()
 
     def send(self, sensors: Sensors, decision: Decision, fresh_until: int) -> None:
         """Send a command, its change limited to what the robot can do in a period.

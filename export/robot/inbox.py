@@ -35,7 +35,7 @@ class SensorInbox:
 
     def __init__(self, wire: Wire, robot: int, timed: bool, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._wire, self._robot, self._timed, self._now = wire, robot, timed, now
-        self._ordering = Ordering(timed)
+        self._ordering = Ordering(timed, rival="second_base" if timed else None)
         self._condition = threading.Condition()
         self._newest: Received | None = None
         self._woken = False

@@ -20,6 +20,8 @@ from export.robot.pilot import Decision, Pilot, RefusedError
 
 Report = Callable[[Reason, str], None]
 _LATENCIES = 1_000
+_NOT_OBEYED = 5
+"""Sensors in a row by which the base obeys another process, after which this one goes on in a new session."""
 
 
 class RobotLoop:
@@ -33,6 +35,7 @@ class RobotLoop:
         control_period: time in which a command must be computed [s].
         timed: whether the clock counts; not in lock-step, where the base waits for every command.
         report: told of every stop, with what led to it.
+        log: told when the base obeys another process, or this one again.
     """
 
     def __init__(
@@ -44,8 +47,10 @@ class RobotLoop:
         control_period: float,
         timed: bool,
         report: Report,
+        log: Callable[[str], None],
     ) -> None:
         self._pilot, self._inbox, self._latch, self._gate, self._report = pilot, inbox, latch, gate, report
+        self._log, self._obeyed, self._not_obeyed = log, True, 0
         self._period, self._timed = control_period, timed
         self._worker = ThreadPoolExecutor(1, "pilot")
         self._pending: Future[Decision] | None = None
@@ -99,6 +104,7 @@ class RobotLoop:
         self._deadline = received.fresh_until
         if sensors.header.session != self._session:
             self._session, self._fresh = sensors.header.session, True
+        self._notice(sensors.process)
         try:
             self._latch.merge(sensors.stop, releases=True)
             if sensors.stop.latched:
@@ -112,6 +118,26 @@ class RobotLoop:
             self._report(Reason.NONE, "")
             self._fresh = False
         self.latencies.append(time.monotonic_ns() - received.arrival)
+
+    def _notice(self, process: int) -> None:
+        """Go on in a new session where the base obeys another process, or refuses this one's messages."""
+        if process == self._gate.session:
+            if not self._obeyed:
+                self._log("the base obeys this process again")
+            self._obeyed, self._not_obeyed = True, 0
+            return
+        self._not_obeyed += 1
+        if self._not_obeyed % _NOT_OBEYED == 0:
+            self._gate.begin_session()
+            if self._obeyed:
+                other = f"another process, {process:016x}" if process else "no process"
+                self._log(f"the base obeys {other}; going on as {self._gate.session:016x}")
+            self._obeyed = False
+
+    @property
+    def obeyed(self) -> bool:
+        """Whether the base obeys this process, as far as it is known."""
+        return self._obeyed
 
     def _compute(self, received: Received) -> Decision:
         """Return what the pilot wants, if it decides within the control period that began with the sensors' arrival."""

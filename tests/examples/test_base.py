@@ -55,7 +55,7 @@ def test_it_is_driven_brakes_without_a_process_and_goes_on(always_go: Path) -> N
         said.wait_for("driven")
         said.wait_for("picked")
         processes.running["robot_0"].kill()
-        said.wait_for("no commands: braking")
+        said.wait_for("no process")
         processes.start("robot_0")
         said.wait_for("driven")
         said.wait_for("delivered")

@@ -38,6 +38,7 @@ def some_sensors(header: Header = FIRST, **changes: Any) -> Sensors:
         goal=GOAL,
         carrying=False,
         stop=NO_STOP,
+        process=0,
         lidar=np.full(SCENE.robot.lidar_rays, 2.0, np.float32),
         broadcasts=np.zeros((0, 7)),
     )
@@ -91,7 +92,8 @@ class Bench:
         """The next sensors, stamped now."""
         self.sequence += 1
         header = Header(self.epoch, self.sequence, time.monotonic_ns() if stamp is None else stamp)
-        self._publish(WIRE.pack_sensors(ME, some_sensors(header, **changes)))
+        obeyed = {"process": self.commands[-1][1].header.session} if self.commands else {}
+        self._publish(WIRE.pack_sensors(ME, some_sensors(header, **{**obeyed, **changes})))
         return header
 
     def ask(self, **changes: Any) -> Command:

@@ -23,16 +23,16 @@ COMMAND = Command(
 )
 
 SENSORS_HEADER = (
-    "464c4d58c61b75fba8020000010001004abac1f5aaba90b2447b413556e3763d040000000000000005000000000000000600000000000000"
+    "464c4d587d02921db0020000020001001a2430af93133bca447b413556e3763d040000000000000005000000000000000600000000000000"
 )
-SENSORS_SHA256 = "a9b906d7cffd874dd18be0caa2caf6142ce93ead1119e3d1007c02ca73521e0f"
+SENSORS_SHA256 = "a717065233a9cba0bbff06f0d8db618a091c30157d9637b85669ce729f6e6ca7"
 COMMAND_BYTES = (
-    "464c4d58b207e5ea80000000010002004abac1f5aaba90b2447b413556e3763d090000000000000008000000000000000700000000000000"
+    "464c4d5887e1d09e80000000020002001a2430af93133bca447b413556e3763d090000000000000008000000000000000700000000000000"
     "0100000000000000020000000000000003000000000000000b00000000000000000000000000e03f000000000000d0bf000000000000f83f"
     "00000000000004400100030002000000"
 )
 STOP_BYTES = (
-    "464c4d5894c33da648000000010003002815ef6524bd12af447b413556e3763d090000000000000008000000000000000700000000000000"
+    "464c4d584456382248000000020003002815ef6524bd12af447b413556e3763d090000000000000008000000000000000700000000000000"
     "0b000000000000000100000000000000"
 )
 
@@ -44,7 +44,7 @@ def sensors(draw: st.DrawFn) -> Sensors:
     lidar = draw(st.lists(st.floats(width=32), min_size=WIRE.rays, max_size=WIRE.rays))
     return Sensors(
         draw(headers), draw(u64), draw(st.tuples(*[any_float] * 3)), draw(st.tuples(*[any_float] * 2)),
-        draw(st.tuples(*[any_float] * 2)), draw(st.booleans()), draw(stop_states),
+        draw(st.tuples(*[any_float] * 2)), draw(st.booleans()), draw(stop_states), draw(u64),
         np.array(lidar, np.float32), np.array(rows, np.float64).reshape(-1, 7),
     )  # fmt: skip
 
@@ -81,13 +81,13 @@ def test_the_layout_is_the_documented_one() -> None:
     data = WIRE.pack_command(ME, COMMAND)
     assert len(data) == 128
     magic, _, length, version, kind, schema, robot, session, sequence, stamp = struct.unpack("<4sIIHHQQQQq", data[:56])
-    assert (magic, length, version, kind) == (b"FLMX", 128, 1, 2)
+    assert (magic, length, version, kind) == (b"FLMX", 128, 2, 2)
     assert (schema, robot, session, sequence, stamp) == (WIRE.schema, ME, 9, 8, 7)
     assert struct.unpack("<QQqQ4dBBHB3x", data[56:]) == (1, 2, 3, 11, 0.5, -0.25, 1.5, 2.5, 1, 0, 3, 2)
-    sensed = WIRE.pack_sensors(ME, some_sensors(carrying=True, stop=StopState(11, True)))
-    assert len(sensed) == 56 + 80 + 4 * 24 + 8 * 7 * 8 == 680
-    assert sensed[56 + 8 : 56 + 16] == struct.pack("<Q", 11)
-    assert sensed[56 + 72 : 56 + 74] == b"\x03\x00"  # flags, number of broadcasts
+    sensed = WIRE.pack_sensors(ME, some_sensors(carrying=True, stop=StopState(11, True), process=13))
+    assert len(sensed) == 56 + 88 + 4 * 24 + 8 * 7 * 8 == 688
+    assert sensed[56 + 8 : 56 + 24] == struct.pack("<QQ", 11, 13)
+    assert sensed[56 + 80 : 56 + 82] == b"\x03\x00"  # flags, number of broadcasts
     stop = pack_stop(ME, Stop(Header(9, 8, 7), 11, True))
     assert struct.unpack("<QB7x", stop[56:]) == (11, 1)
 
@@ -115,12 +115,12 @@ def changed(at: int, new: bytes) -> bytes:
         (WIRE.pack_sensors(ME, some_sensors()) + b"\0", "length"),
         (WIRE.pack_command(ME, COMMAND), "kind"),
         (changed(0, b"XMLF"), "magic"),
-        (changed(12, struct.pack("<H", 2)), "version"),
+        (changed(12, struct.pack("<H", 1)), "version"),
         (changed(14, struct.pack("<H", 3)), "kind"),
         (changed(16, b"12345678"), "schema"),
         (changed(24, b"12345678"), "robot"),
-        (changed(HEADER + 72, b"\x04"), "content"),  # a flag that nobody knows
-        (changed(HEADER + 73, bytes([WIRE.slots + 1])), "content"),  # more broadcasts than fit
+        (changed(HEADER + 80, b"\x04"), "content"),  # a flag that nobody knows
+        (changed(HEADER + 81, bytes([WIRE.slots + 1])), "content"),  # more broadcasts than fit
         (WIRE.pack_sensors(ME, some_sensors())[:60] + b"\xff" + WIRE.pack_sensors(ME, some_sensors())[61:], "checksum"),
     ],
 )

@@ -5,9 +5,9 @@ SECOND = 1_000_000_000
 PERIOD = SECOND // 10
 
 
-def judged(*messages: tuple[int, int, int, float], timed: bool = True) -> list[str]:
+def judged(*messages: tuple[int, int, float, float], timed: bool = True, rival: str | None = "rival") -> list[str]:
     """What an Ordering says of messages: session, sequence, stamp and arrival in periods."""
-    ordering = Ordering(timed)
+    ordering = Ordering(timed, rival)
     return [
         ordering.judge(Header(session, sequence, round(stamp * PERIOD)), round(arrival * PERIOD) + 77 * SECOND)[0]
         for session, sequence, stamp, arrival in messages
@@ -25,7 +25,7 @@ def test_doubled_and_overtaken_messages_are_named() -> None:
 
 
 def test_lost_messages_are_counted() -> None:
-    ordering = Ordering(True)
+    ordering = Ordering(True, None)
     for sequence in (10, 11, 14):
         ordering.judge(Header(5, sequence, sequence * PERIOD), sequence * PERIOD)
     assert ordering.lost == 2
@@ -41,10 +41,34 @@ def test_a_message_that_was_under_way_for_longer_than_the_limit_is_late_without_
     ]
 
 
-def test_a_new_session_begins_anew_and_the_old_one_is_over() -> None:
-    assert judged((5, 7, 7, 7), (6, 0, 1000, 8), (5, 8, 8, 8.1), (6, 1, 1001, 9), (5, 9, 9, 9)) == [
-        "", "", "retired_session", "", "retired_session",
-    ]  # fmt: skip
+def test_another_session_takes_over_when_the_first_has_been_silent() -> None:
+    told = judged((5, 7, 7, 7), (6, 0, 1000, 8), (5, 8, 8, 8.1), (6, 1, 1003, 11.2), (5, 9, 9, 11.3), (6, 2, 1004, 12))
+    assert told == ["", "rival", "", "", "rival", ""]
+
+
+def test_a_session_goes_on_where_it_was_when_the_other_one_ends() -> None:
+    told = judged(
+        (5, 7, 7, 7), (6, 0, 1000, 12), (5, 12, 12, 14), (5, 13, 13, 15.2), (5, 13, 13, 15.3), (5, 14, 14, 16)
+    )
+    assert told == ["", "", "rival", "", "doubled", ""]
+
+
+def test_one_message_of_a_stranger_costs_no_more_than_the_time_of_a_silence() -> None:
+    told = judged((5, 0, 0, 0), (6, 0, 0, 3.5), *((5, n, n, n) for n in range(4, 20)))
+    assert told == ["", "", *["rival"] * 3, *[""] * 13]
+
+
+def test_in_lock_step_a_new_session_is_followed_at_once_and_old_messages_count_no_more() -> None:
+    told = judged((5, 7, 7, 7), (6, 0, 0, 7), (5, 7, 7, 7), (6, 1, 1, 7), (5, 6, 6, 8), timed=False, rival=None)
+    assert told == ["", "", "doubled", "", "out_of_order"]
+
+
+def test_strangers_fill_no_memory() -> None:
+    ordering = Ordering(True, "rival")
+    for session in range(1, 1000):
+        assert ordering.judge(Header(session, 0, 0), session * SECOND) == ("", 0)
+    assert ordering.followed == 999
+    assert len(ordering._sessions) == 64
 
 
 def test_a_clock_that_jumps_forward_changes_nothing() -> None:

@@ -198,3 +198,24 @@ def test_random_bytes_do_not_move_it(bench: Bench) -> None:
     bench.stops(Reason.STALE_SENSORS)
     assert not any(c.mode is Mode.DRIVE for _, c in bench.commands[begin + 1 :])
     bench.drives()
+
+
+def test_a_stranger_on_its_key_silences_it_for_no_longer_than_a_second(bench: Bench) -> None:
+    bench.drives(2)
+    time.sleep(0.4)  # its base is paused
+    bench.send_raw(WIRE.pack_sensors(ME, some_sensors(Header(4321, 0, time.monotonic_ns()))))
+    bench.counted("stops", "stale_sensors")
+    begin = time.monotonic()
+    while bench.send() and bench.commands[-1][1].mode is not Mode.DRIVE:
+        time.sleep(SCENE.control_period)
+        assert time.monotonic() - begin < 1.0, bench.said()
+    bench.drives(2)
+
+
+def test_a_process_that_its_base_does_not_obey_goes_on_in_a_new_session_and_says_so(bench: Bench) -> None:
+    first = bench.drives(2).header.session
+    for _ in range(5):
+        bench.ask(process=999)
+    bench.says("the base obeys another process, 00000000000003e7")
+    assert bench.drives(2).header.session != first
+    bench.says("the base obeys this process again")
