@@ -17,6 +17,13 @@ class QMixer(nn.Module):
     """QMIX: a mixing network whose non-negative weights depend on the global state.
 
     Rashid et al., "QMIX: Monotonic Value Function Factorisation for Deep Multi-Agent Reinforcement Learning", 2018.
+    Two things differ from the paper, each for a failure that was measured (docs/training.md):
+
+    - The hidden layers of the networks that produce weights and biases are normalized (layer norm). Without it Q_tot
+      grows in proportion to the state, so that a state farther out than any that was learned from can be worth more
+      than every reward of the environment. Targets beyond a time limit rest on just such states.
+    - Both biases start at zero, and Q_tot so near zero: values of a random start have to be unlearned from target to
+      target, which takes longer than the first rewards of a sparse environment are remembered.
 
     Args:
         n_agents: robots whose values are mixed.
@@ -37,9 +44,9 @@ class QMixer(nn.Module):
             )
         self.n_agents, self.embed_dim = n_agents, embed_dim
         self.weight_1 = _hypernetwork(state_dim, hypernet_dim, n_agents * embed_dim)
-        self.bias_1 = nn.Linear(state_dim, embed_dim)
+        self.bias_1 = _hypernetwork(state_dim, hypernet_dim, embed_dim, zero=True)
         self.weight_2 = _hypernetwork(state_dim, hypernet_dim, embed_dim)
-        self.bias_2 = _hypernetwork(state_dim, embed_dim, 1)
+        self.bias_2 = _hypernetwork(state_dim, hypernet_dim, 1, zero=True)
 
     def forward(self, agent_qs: Tensor, state: Tensor) -> Tensor:
         """Mix agent_qs [..., n_agents] under state [..., state_dim] into the team's value [..., 1]."""
@@ -67,8 +74,13 @@ class IndependentMixer(nn.Module):
         return agent_qs
 
 
-def _hypernetwork(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+def _hypernetwork(inputs: int, hidden: int, outputs: int, zero: bool = False) -> nn.Sequential:
+    """Build a network from the state to one of the mixer's weights or biases, which starts at 0 where `zero`."""
+    last = nn.Linear(hidden, outputs)
+    if zero:
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.LayerNorm(hidden), nn.ReLU(), last)
 
 
 MIXERS: dict[Algo, Callable[[int, int], nn.Module]] = {

@@ -69,11 +69,28 @@ def test_qmix_is_the_formula_of_the_paper() -> None:
     with torch.no_grad():
         for parameter in mixer.parameters():
             parameter.zero_()
-        offsets = {"weight_1.2.bias": -2.0, "bias_1.bias": 1.0, "weight_2.2.bias": -3.0, "bias_2.2.bias": 0.5}
+        offsets = {"weight_1.3.bias": -2.0, "bias_1.3.bias": 1.0, "weight_2.3.bias": -3.0, "bias_2.3.bias": 0.5}
         for name, offset in offsets.items():
             mixer.get_parameter(name).fill_(offset)
     values = mixer(torch.tensor([[4.0], [-1.0]]), torch.randn(2, 2))
     torch.testing.assert_close(values, torch.tensor([[27.5], [-1.3963617]]))
+
+
+@settings(deadline=None)
+@given(seed=SEEDS)
+def test_qmix_does_not_grow_with_the_state(seed: int) -> None:
+    # Far out along any ray the normalized hidden layers depend on the direction alone, so that ten times as far is
+    # worth the same; the values of the agents are what they were.
+    mixer, agent_qs, ray = q_mixer(seed, 3, 4), torch.randn(8, 3), torch.randn(8, 4)
+    torch.testing.assert_close(mixer(agent_qs, 1e4 * ray), mixer(agent_qs, 1e5 * ray), rtol=1e-2, atol=1e-2)
+
+
+@settings(deadline=None)
+@given(seed=SEEDS)
+def test_a_fresh_qmix_is_worth_nothing_where_its_robots_are(seed: int) -> None:
+    # |W1|^T 0 + 0 = 0, ELU(0) = 0, |w2|^T 0 + 0 = 0 in every state.
+    torch.manual_seed(seed)
+    assert QMixer(3, 4)(torch.zeros(8, 3), 100 * torch.randn(8, 4)).tolist() == [[0.0]] * 8
 
 
 def test_every_algorithm_has_a_mixer_and_every_mixer_a_name() -> None:
