@@ -8,6 +8,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 PLAIN_PERIOD = 10.0
 """Time between two plain lines [s]."""
+MARGIN = 0.1
+"""How far the mean Q may leave its limits before a warning, in shares of the range between them [1]."""
 
 
 class TrainingProgress:
@@ -22,6 +24,7 @@ class TrainingProgress:
         self._total, self._in_seconds = total, in_seconds
         self._console = Console(file=sys.stdout)
         self._last = -PLAIN_PERIOD
+        self._warned = False
         self._metrics: dict[str, float] = {}
         self._bar: Progress | None = None
         if self._console.is_terminal:
@@ -33,6 +36,7 @@ class TrainingProgress:
     def update(self, row: dict[str, float]) -> None:
         """Show a row of the metrics; metrics that it lacks stay as they were."""
         self._metrics.update(row)
+        self._warn_of_values()
         done = self._metrics["seconds" if self._in_seconds else "steps"]
         text = self._describe(done)
         now = time.monotonic()
@@ -41,6 +45,27 @@ class TrainingProgress:
         elif now - self._last >= PLAIN_PERIOD:
             self._last = now
             self.log(text)
+
+    def _warn_of_values(self) -> None:
+        """Print a line when the mean Q leaves what the rewards allow, once until it is back."""
+        beyond = self._values_beyond()
+        if beyond and not self._warned:
+            self.log(
+                f"warning: after {self._metrics['steps']:,.0f} steps {beyond} that the rewards seen so far allow: the "
+                "values feed on themselves, and what is learned from them is no use; valid are a smaller "
+                "--learner.learning-rate, a smaller --learner.gamma, and --algo vdn"
+            )
+        self._warned = bool(beyond)
+
+    def _values_beyond(self) -> str:
+        """Tell how the mean Q is out of its limits; empty where it is not, or not by much."""
+        q, low, high = (self._metrics.get(name, 0.0) for name in ("q_mean", "q_lowest", "q_highest"))
+        margin = MARGIN * (high - low)  # fresh networks guess a little beyond; without any reward nothing is known
+        if margin > 0 and q > high + margin:
+            return f"the mean Q is {q:.3g}, above the {high:.3g}"
+        if margin > 0 and q < low - margin:
+            return f"the mean Q is {q:.3g}, below the {low:.3g}"
+        return ""
 
     def log(self, text: str) -> None:
         """Print a line."""
@@ -69,4 +94,6 @@ class TrainingProgress:
         if "validation_return" in m:
             greedy = f"{m['validation_throughput']:.1f}/robot-h" if "validation_throughput" in m else ""
             parts.append(f"greedy {greedy or format(m['validation_return'], '.2f')}")
+        if self._values_beyond():
+            parts.append(f"Q {m['q_mean']:.3g} is not possible")
         return " | ".join(parts)
