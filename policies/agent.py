@@ -70,7 +70,8 @@ class AgentNetwork(nn.Module):
 
     Args:
         n_agents: robots of the fleet. With shared parameters the network serves any other number too.
-        observation_scale: [features], above 0; observations are divided by it, so that raw SI units go in.
+        observation_scale: [features], above 0; observations are divided by it, so that raw SI units go in. Where
+            statistics take its place, they also set `observation_mean`, which is subtracted first and 0 until then.
         n_actions: actions of one robot.
         config: kind, width, and whether the robots share parameters.
 
@@ -78,6 +79,7 @@ class AgentNetwork(nn.Module):
         ValueError: when a size is below 1 or a scale is not a finite number above 0.
     """
 
+    observation_mean: Tensor
     observation_scale: Tensor
 
     def __init__(self, n_agents: int, observation_scale: Tensor, n_actions: int, config: AgentConfig) -> None:
@@ -87,6 +89,7 @@ class AgentNetwork(nn.Module):
         require_scale("observation_scale", observation_scale)
         self.n_agents, self.n_actions, self.config = n_agents, n_actions, config
         self.hidden_size = config.hidden if config.kind == "gru" else 0
+        self.register_buffer("observation_mean", torch.zeros(len(observation_scale)))
         self.register_buffer("observation_scale", observation_scale.detach().clone().float())
         sets = 1 if config.shared else n_agents
         self.networks = nn.ModuleList(QNetwork(len(observation_scale), n_actions, config) for _ in range(sets))
@@ -95,7 +98,7 @@ class AgentNetwork(nn.Module):
         """Compute the action values along a sequence, in one call.
 
         Args:
-            observation: [batch, time, agents, features], float32, in the units that `observation_scale` divides.
+            observation: [batch, time, agents, features], float32, in the units of `observation_scale`.
             hidden: [batch, agents, hidden_size], the hidden state before the first step.
 
         Returns:
@@ -104,7 +107,7 @@ class AgentNetwork(nn.Module):
         Raises:
             ValueError: when each robot has its own parameters and the number of robots differs from n_agents.
         """
-        x = observation / self.observation_scale
+        x = (observation - self.observation_mean) / self.observation_scale
         if len(self.networks) == 1:
             q, hidden = self.networks[0](x, hidden)
             return q, hidden
@@ -125,6 +128,7 @@ class AgentNetwork(nn.Module):
             raise ValueError(f"agent is {agent}; valid is 0 to {self.n_agents - 1}")
         own = self.networks[agent if len(self.networks) > 1 else 0]
         network = AgentNetwork(1, self.observation_scale, self.n_actions, replace(self.config, shared=True))
+        network.observation_mean.copy_(self.observation_mean)
         network.networks[0].load_state_dict(own.state_dict())
         return network.train(self.training)
 

@@ -11,34 +11,8 @@ from torch import Tensor, nn
 from policies.agent import AgentNetwork, require_scale
 from policies.batch import Batch
 from policies.config import LearnerConfig
-
-
-def lambda_returns(
-    reward: Tensor, next_value: Tensor, terminated: Tensor, valid: Tensor, gamma: float, trace_decay: float
-) -> Tensor:
-    """Blend the returns over 1, 2, ... steps, weighted by powers of lambda: Peng's Q(lambda) (Peng and Williams 1996).
-
-    Args:
-        reward: [batch, time].
-        next_value: [batch, time, values], the value of the state that step t leads to.
-        terminated: [batch, time] bool; nothing is worth anything after it.
-        valid: [batch, time] bool; the last valid step bootstraps from next_value alone.
-        gamma: discount, 0 to 1.
-        trace_decay: lambda, 0 to 1.
-
-    Returns:
-        [batch, time, values]; what stands at invalid steps has no meaning.
-    """
-    # G_t = r_t + gamma (1 - done_t) [(1 - lambda_t) V_t+1 + lambda_t G_t+1]; lambda_t = 0 where step t+1 is missing.
-    discount = (gamma * ~terminated).unsqueeze(-1)
-    follows = torch.cat((valid[:, 1:], torch.zeros_like(valid[:, :1])), 1)
-    trace = (trace_decay * follows).unsqueeze(-1)
-    base = reward.unsqueeze(-1) + discount * (1 - trace) * next_value
-    decay = discount * trace
-    returns = [base[:, -1]]
-    for step in range(base.shape[1] - 2, -1, -1):
-        returns.append(torch.addcmul(base[:, step], decay[:, step], returns[-1]))
-    return torch.stack(returns[::-1], 1)
+from policies.normalization import RunningMoments
+from policies.returns import discounted_sums, lambda_returns
 
 
 class QLearner:
@@ -49,15 +23,32 @@ class QLearner:
         mixer: called with (agent_qs [..., agents], state [..., state]); returns [..., values].
         state_scale: [state], above 0; the state is divided by it before it reaches the mixer.
         config: discount, rates and limits.
+        measure_inputs: whether `observe` also scales observations and state, by statistics in place of given scales.
 
     Raises:
         ValueError: when a scale is not a finite number above 0.
     """
 
-    def __init__(self, agent: AgentNetwork, mixer: nn.Module, state_scale: Tensor, config: LearnerConfig) -> None:
+    def __init__(
+        self,
+        agent: AgentNetwork,
+        mixer: nn.Module,
+        state_scale: Tensor,
+        config: LearnerConfig,
+        measure_inputs: bool = False,
+    ) -> None:
         require_scale("state_scale", state_scale)
-        self.agent, self.mixer, self.config = agent, mixer, config
+        self.agent, self.mixer, self.config, self._measure_inputs = agent, mixer, config, measure_inputs
+        self.state_mean = torch.zeros(len(state_scale))
         self.state_scale = state_scale.detach().clone().float()
+        self.reward_scale = torch.ones(())
+        """Spread of the discounted sums of rewards; what the networks learn is in units of it [reward]."""
+        self._moments = {
+            "observation": RunningMoments(len(agent.observation_scale)),
+            "state": RunningMoments(len(state_scale)),
+            "reward": RunningMoments(1),
+            "return": RunningMoments(1),
+        }
         self.target_agent: AgentNetwork = deepcopy(agent).requires_grad_(False)
         self.target_mixer = deepcopy(mixer).requires_grad_(False)
         self._updates = torch.zeros((), dtype=torch.int64)
@@ -74,9 +65,44 @@ class QLearner:
         """How many updates were taken."""
         return int(self._updates)
 
+    def observe(self, batch: Batch) -> None:
+        """Take fresh experience into the statistics, once, before the first update that draws it.
+
+        From then on rewards are divided by the spread of their discounted sums over a sequence, so that the size of
+        the values, and with it the step size, does not depend on the unit of the rewards. Nothing is subtracted: a
+        shift of the rewards would change which policy is best where episodes differ in length.
+        """
+        valid = batch.valid
+        self._moments["reward"].add(batch.reward[valid].unsqueeze(-1))
+        sums = discounted_sums(batch.reward, valid, self.config.gamma)
+        self._moments["return"].add(sums[valid].unsqueeze(-1))
+        self.reward_scale.copy_(self._moments["return"].scale().squeeze())
+        if not self._measure_inputs:
+            return
+        self._moments["observation"].add(batch.observation[:, :-1][valid].flatten(0, 1))
+        self._moments["state"].add(batch.state[:, :-1][valid])
+        for agent in (self.agent, self.target_agent):
+            agent.observation_mean.copy_(self._moments["observation"].mean)
+            agent.observation_scale.copy_(self._moments["observation"].scale())
+        self.state_mean.copy_(self._moments["state"].mean)
+        self.state_scale.copy_(self._moments["state"].scale())
+
+    def value_limits(self) -> tuple[float, float]:
+        """Return the least and the largest value that any policy can have, by the rewards seen so far [reward].
+
+        Infinite with gamma 1. Nothing was seen: 0 and 0.
+        """
+        # Q = sum_k gamma^k r_k lies within [r_min, r_max] / (1 - gamma); an end can leave out any number of terms.
+        rewards, horizon = self._moments["reward"], 1.0 / max(1.0 - self.config.gamma, 1e-12)
+        low, high = min(0.0, float(rewards.lowest)), max(0.0, float(rewards.highest))
+        return low * horizon, high * horizon
+
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss and its metrics, each a scalar tensor."""
-        state = batch.state / self.state_scale
+        """Return the loss and its metrics, each a scalar tensor.
+
+        The loss and td_error_abs are in units of `reward_scale`, q_mean and return_mean in those of the rewards.
+        """
+        state = (batch.state - self.state_mean) / self.state_scale
         steps = batch.valid.unsqueeze(-1)
 
         # Q_tot(s_t, u_t): the online values of the actions taken, mixed.
@@ -89,9 +115,10 @@ class QLearner:
             best = q.masked_fill(~batch.action_mask, -torch.inf)[:, 1:].argmax(-1, keepdim=True)
             target_q, _ = self.target_agent(batch.observation, batch.hidden)
             target_next = self.target_mixer(target_q[:, 1:].gather(-1, best).squeeze(-1), state[:, 1:])
-            # y_t = G_t, the lambda-return over the team's rewards.
+            # y_t = G_t, the lambda-return over the team's rewards in units of their scale.
+            reward = batch.reward / self.reward_scale
             returns = lambda_returns(
-                batch.reward, target_next, batch.terminated, batch.valid, self.config.gamma, self.config.trace_decay
+                reward, target_next, batch.terminated, batch.valid, self.config.gamma, self.config.trace_decay
             )
 
         # L = mean over real steps of (y_t - Q_tot(s_t, u_t))^2; IQL has one such error for each robot.
@@ -100,8 +127,8 @@ class QLearner:
         loss = error.square().sum() / count
         metrics = {
             "td_error_abs": error.abs().sum(),
-            "q_mean": (q_tot * steps).sum(),
-            "return_mean": (returns * steps).sum(),
+            "q_mean": (q_tot * steps).sum() * self.reward_scale,
+            "return_mean": (returns * steps).sum() * self.reward_scale,
         }
         return loss, {name: total.detach() / count for name, total in metrics.items()}
 
@@ -127,7 +154,7 @@ class QLearner:
         return dict(zip(metrics, torch.stack(list(metrics.values())).tolist(), strict=True))
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return a copy of all that training needs to go on, by flat name: networks, targets, optimizer, counter."""
+        """Return a copy of all that training needs to go on, by flat name: networks, targets, optimizer, statistics."""
         return {name: value.detach().clone().contiguous() for name, value in self._tensors().items()}
 
     def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
@@ -155,4 +182,7 @@ class QLearner:
             for name, parameter in module.named_parameters():
                 for moment, x in self._optimizer.state[parameter].items():
                     tensors[f"optimizer.{part}.{name}.{moment}"] = x
-        return {**tensors, "state_scale": self.state_scale, "updates": self._updates}
+        for part, moments in self._moments.items():
+            tensors |= {f"moments.{part}.{name}": x for name, x in moments.tensors().items()}
+        scales = {name: getattr(self, name) for name in ("state_mean", "state_scale", "reward_scale")}
+        return {**tensors, **scales, "updates": self._updates}

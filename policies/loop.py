@@ -54,7 +54,7 @@ def make_learner(config: TrainConfig, team: Team) -> QLearner:
         torch.manual_seed(config.seed)
         agent = AgentNetwork(n_agents, torch.from_numpy(team.observation_scale), team.n_actions, config.agent)
         mixer = MIXERS[config.algo](n_agents, len(team.state_scale))
-        return QLearner(agent, mixer, torch.from_numpy(team.state_scale), config.learner)
+        return QLearner(agent, mixer, torch.from_numpy(team.state_scale), config.learner, bool(config.env))
 
 
 class TrainingLoop:
@@ -158,6 +158,7 @@ class TrainingLoop:
         updates = config.updates if len(self._replay) >= config.warmup else 0
         self._updates += [self._update() for _ in range(updates)]
         collected = self._rollout.result()
+        self._learner.observe(collected.batch)
         self._replay.add(collected.batch)
         self._episodes += collected.episodes
         self._info = replace(
@@ -238,6 +239,8 @@ class TrainingLoop:
         }
         for name in self._updates[0] if self._updates else ():
             row[name] = float(np.mean([metrics[name] for metrics in self._updates]))
+        if self._updates:
+            row["q_lowest"], row["q_highest"] = self._learner.value_limits()
         self._metrics.write(row)
         self._progress.update(row)
         self._updates, self._episodes, self._validation = [], [], {}

@@ -27,6 +27,7 @@ class RobotNetwork(nn.Module):
         agent: a network with one set of parameters, such as `AgentNetwork.single` gives.
     """
 
+    observation_mean: Tensor
     observation_scale: Tensor
 
     def __init__(self, agent: AgentNetwork) -> None:
@@ -36,7 +37,9 @@ class RobotNetwork(nn.Module):
                 f"the network has {len(agent.networks)} sets of parameters; a robot carries one: pass agent.single(i)"
             )
         network = cast(QNetwork, agent.networks[0])
+        self.register_buffer("observation_mean", agent.observation_mean)
         self.register_buffer("observation_scale", agent.observation_scale)
+        self._centred = bool(agent.observation_mean.any())  # no operator that subtracts 0
         self.encoder, self.gru, self.head = network.encoder, network.gru, network.head
 
     def forward(self, observation: Tensor, action_mask: Tensor, hidden_in: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -51,7 +54,8 @@ class RobotNetwork(nn.Module):
             maneuver [batch], the first of the best allowed ones; q_values [batch, actions]; and hidden_out
             [batch, hidden] where the network is recurrent.
         """
-        x = self.encoder(observation / self.observation_scale)
+        centred = observation - self.observation_mean if self._centred else observation
+        x = self.encoder(centred / self.observation_scale)
         if self.gru is not None and hidden_in is not None:
             x = self.gru(x[None], hidden_in[None])[1][0]
         q = self.head(x)

@@ -18,10 +18,12 @@ from sim.errors import InputError
 COLUMNS = (
     "iteration", "steps", "updates", "seconds", "epsilon", "steps_per_second", "updates_per_second", "episodes",
     "return", "length", "throughput", "efficiency", "robot_contacts", "rack_contacts", "loss", "td_error_abs", "q_mean",
-    "return_mean", "gradient_norm", "validation_return", "validation_throughput", "validation_efficiency",
-    "validation_robot_contacts", "validation_rack_contacts",
+    "q_lowest", "q_highest", "return_mean", "gradient_norm", "validation_return", "validation_throughput",
+    "validation_efficiency", "validation_robot_contacts", "validation_rack_contacts",
 )  # fmt: skip
-"""Columns of metrics.csv; steps are env steps, throughput and contacts per robot-hour of simulated time."""
+"""Columns of metrics.csv; steps are env steps, throughput and contacts per robot-hour of simulated time, and between
+q_lowest and q_highest lies every value that the rewards seen so far allow. loss and td_error_abs are in units of the
+spread of the discounted sums of rewards, the values in those of the rewards."""
 
 
 def episode_metrics(episodes: Sequence[Episode], source: EnvSource, solo_throughput: float | None) -> dict[str, float]:

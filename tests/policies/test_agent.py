@@ -117,6 +117,17 @@ def test_observations_are_divided_by_the_saved_scale() -> None:
     assert torch.equal(before, after)
 
 
+def test_a_measured_mean_is_subtracted_first_and_goes_with_each_robot() -> None:
+    network = make("mlp", shared=True)
+    observation, hidden = torch.randint(-9, 9, (1, 1, 3, FEATURES)).float(), network.initial_hidden(1)
+    before, _ = network(observation, hidden)
+    network.observation_mean += 4.0
+    after, _ = network(observation + 4.0, hidden)
+    assert torch.equal(before, after)
+    alone, _ = network.single(2)(observation[:, :, 2:] + 4.0, hidden[:, 2:])
+    torch.testing.assert_close(alone[:, :, 0], before[:, :, 2])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_onnxruntime_follows_a_robot_over_an_episode(kind: AgentKind, tmp_path: Path) -> None:
     robot, path = make(kind, shared=False).single(1).eval(), tmp_path / "robot.onnx"

@@ -8,75 +8,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from policies.agent import AgentNetwork
-from policies.batch import Batch
 from policies.config import AgentConfig, AgentKind, LearnerConfig
-from policies.learner import QLearner, lambda_returns
+from policies.learner import QLearner
 from policies.mixers import IndependentMixer, QMixer, VDNMixer
-
-AGENTS, FEATURES, STATE, ACTIONS, STEPS = 3, 6, 5, 4, 7
+from tests.policies.batches import ACTIONS, AGENTS, FEATURES, STATE, make_batch, one_step
 
 
 def make_learner(kind: AgentKind = "mlp", seed: int = 0, config: LearnerConfig | None = None) -> QLearner:
     torch.manual_seed(seed)
     agent = AgentNetwork(AGENTS, torch.ones(FEATURES), ACTIONS, AgentConfig(kind, 16))
-    return QLearner(agent, QMixer(AGENTS, STATE, 8, 16), torch.full((STATE,), 2.0), config or LearnerConfig())
-
-
-def make_batch(seed: int, hidden_size: int = 0, size: int = 8) -> Batch:
-    """Random sequences of random true lengths; about a third end for good."""
-    g = torch.Generator().manual_seed(seed)
-    length = torch.randint(1, STEPS + 1, (size, 1), generator=g)
-    mask = torch.rand(size, STEPS + 1, AGENTS, ACTIONS, generator=g) < 0.7
-    mask[..., 0] = True
-    return Batch(
-        observation=torch.randn(size, STEPS + 1, AGENTS, FEATURES, generator=g),
-        state=torch.randn(size, STEPS + 1, STATE, generator=g),
-        action_mask=mask,
-        action=torch.randint(ACTIONS, (size, STEPS, AGENTS), generator=g),
-        reward=torch.randn(size, STEPS, generator=g),
-        terminated=(torch.arange(STEPS) == length - 1) & (torch.rand(size, 1, generator=g) < 0.3),
-        valid=torch.arange(STEPS) < length,
-        hidden=torch.randn(size, AGENTS, hidden_size, generator=g),
-    )
-
-
-def test_lambda_returns_by_hand() -> None:
-    # gamma = lambda = 1/2, rewards 1 2 3 9, next values 10 20 30 99.
-    # Row 0 is truncated by a time limit after its third step, so that one bootstraps:
-    #   G2 = 3 + 30/2 = 18;  G1 = 2 + (20/2 + 18/2)/2 = 11.5;  G0 = 1 + (10/2 + 11.5/2)/2 = 6.375.
-    # Row 1 ends for good with its second step:  G1 = 2;  G0 = 1 + (10/2 + 2/2)/2 = 4.
-    # Row 2 goes on behind the sequence:  G3 = 9 + 99/2 = 58.5;  G2 = 3 + (30/2 + 58.5/2)/2 = 25.125;
-    #   G1 = 2 + (20/2 + 25.125/2)/2 = 13.28125;  G0 = 1 + (10/2 + 13.28125/2)/2 = 6.8203125.
-    reward = torch.tensor([[1.0, 2.0, 3.0, 9.0]]).expand(3, 4)
-    next_value = torch.tensor([[10.0, 20.0, 30.0, 99.0]]).expand(3, 4).unsqueeze(-1)
-    terminated = torch.tensor([[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]).bool()
-    valid = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 1]]).bool()
-    returns = lambda_returns(reward, next_value, terminated, valid, gamma=0.5, trace_decay=0.5).squeeze(-1)
-    assert returns[0, :3].tolist() == [6.375, 11.5, 18.0]
-    assert returns[1, :2].tolist() == [4.0, 2.0]
-    assert returns[2].tolist() == [6.8203125, 13.28125, 25.125, 58.5]
-
-
-@settings(deadline=None)
-@given(seed=st.integers(0, 10**6), gamma=st.floats(0, 1), trace_decay=st.floats(0, 1))
-def test_lambda_returns_are_the_weighted_mean_of_n_step_returns(seed: int, gamma: float, trace_decay: float) -> None:
-    batch, value = make_batch(seed, size=4), torch.randn(4, STEPS, 2, generator=torch.Generator().manual_seed(seed))
-    returns = lambda_returns(batch.reward, value, batch.terminated, batch.valid, gamma, trace_decay)
-    for b in range(4):
-        end = int(batch.valid[b].sum())
-        for t in range(end):
-            # G = (1 - lambda) sum_n lambda^(n-1) G^(n) + lambda^(N-1) G^(N), N the steps that are left.
-            n_step, total = [], torch.zeros(2)
-            for n, k in enumerate(range(t, end)):
-                total = total + gamma**n * batch.reward[b, k]
-                n_step.append(total + gamma ** (n + 1) * value[b, k] * (not batch.terminated[b, k]))
-            weights = [(1 - trace_decay) * trace_decay**n for n in range(len(n_step))]
-            weights[-1] = trace_decay ** (len(n_step) - 1)
-            expected = torch.stack([w * g for w, g in zip(weights, n_step, strict=True)]).sum(0)
-            torch.testing.assert_close(returns[b, t], expected, atol=1e-4, rtol=1e-4)
+    return QLearner(agent, QMixer(AGENTS, STATE, 8, 16), torch.full((STATE,), 2.0), config or LearnerConfig(), True)
 
 
 def constant_learner(mixer: nn.Module, online: list[float], target: list[float]) -> QLearner:
@@ -87,20 +31,6 @@ def constant_learner(mixer: nn.Module, online: list[float], target: list[float])
         network.get_parameter("networks.0.head.weight").data.zero_()
         network.get_parameter("networks.0.head.bias").data.copy_(torch.tensor(values))
     return learner
-
-
-def one_step(mask: Tensor, terminated: bool = False) -> Batch:
-    """Two robots take actions 0 and 1 and get the reward 4; `mask` [agents, actions] holds after that."""
-    return Batch(
-        observation=torch.zeros(1, 2, 2, 1),
-        state=torch.zeros(1, 2, 1),
-        action_mask=torch.stack((torch.ones(2, 3).bool(), mask)).unsqueeze(0),
-        action=torch.tensor([[[0, 1]]]),
-        reward=torch.tensor([[4.0]]),
-        terminated=torch.tensor([[terminated]]),
-        valid=torch.tensor([[True]]),
-        hidden=torch.zeros(1, 2, 0),
-    )
 
 
 def test_targets_are_double_q_over_allowed_actions() -> None:
@@ -128,6 +58,54 @@ def test_independent_robots_each_have_their_own_error() -> None:
     loss, metrics = learner.loss(one_step(torch.ones(2, 3).bool()))
     assert loss.item() == 125.0
     assert float(metrics["td_error_abs"]) == 11.0
+
+
+def test_rewards_are_learned_in_units_of_their_spread_and_told_in_their_own() -> None:
+    # One step with the reward 4, one with 0: the discounted sums 4 and 0 have mean 2 and deviation 2. The target is
+    # 4/2 + (7 + 20)/2 = 15.5 and the value 6, in units of 2: a loss of 9.5^2 = 90.25, told as 31 and 12.
+    mask = torch.tensor([[True, True, False], [True, True, True]])
+    learner, batch = constant_learner(VDNMixer(), [1.0, 5.0, 9.0], [50.0, 7.0, 20.0]), one_step(mask)
+    learner.observe(batch)
+    assert learner.reward_scale == 1.0  # a single sum has no spread
+    learner.observe(replace(batch, reward=torch.tensor([[0.0]])))
+    assert learner.reward_scale == 2.0
+    loss, metrics = learner.loss(batch)
+    assert (loss.item(), float(metrics["return_mean"]), float(metrics["q_mean"])) == (90.25, 31.0, 12.0)
+    # gamma is 1/2, so that no value exceeds 4/(1 - 1/2), and none is below 0.
+    assert learner.value_limits() == (0.0, 8.0)
+
+
+def test_inputs_are_scaled_by_what_was_seen_where_that_is_asked_for() -> None:
+    # Valid steps alone count: observations 1 and 5 (mean 3, deviation 2), states 10 and 20 (mean 15, deviation 5).
+    batch = one_step(torch.ones(2, 3).bool())
+    batch = replace(
+        batch,
+        observation=torch.tensor([1.0, 5.0, 99.0, 99.0]).view(1, 2, 2, 1),
+        state=torch.tensor([10.0, 99.0]).view(1, 2, 1),
+    )
+    agent = AgentNetwork(2, torch.tensor([7.0]), 3, AgentConfig(hidden=2))
+    given, measured = (QLearner(agent, VDNMixer(), torch.tensor([9.0]), LearnerConfig(), m) for m in (False, True))
+    given.observe(batch)
+    assert (agent.observation_mean.item(), agent.observation_scale.item(), given.state_scale.item()) == (0.0, 7.0, 9.0)
+    measured.observe(batch)
+    measured.observe(replace(batch, state=batch.state + 10.0))
+    assert (measured.state_mean.item(), measured.state_scale.item()) == (15.0, 5.0)
+    for network in (measured.agent, measured.target_agent):
+        assert (network.observation_mean.item(), network.observation_scale.item()) == (3.0, 2.0)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10**6), unit=st.sampled_from([0.25, 8.0, 1024.0]))
+def test_the_unit_of_the_rewards_changes_no_update(seed: int, unit: float) -> None:
+    learners = []
+    for size in (1.0, unit):  # powers of two leave no rounding error
+        learner, batch = make_learner(), make_batch(seed)
+        batch = replace(batch, reward=batch.reward * size)
+        learner.observe(batch)
+        learner.update(batch)
+        learners.append(learner)
+    for one, two in zip(*(learner.agent.parameters() for learner in learners), strict=True):
+        assert torch.equal(one, two)
 
 
 @settings(deadline=None, max_examples=30)
@@ -167,7 +145,9 @@ def test_padding_changes_nothing(kind: AgentKind) -> None:
 
 def train(learner: QLearner, seeds: range) -> None:
     for seed in seeds:
-        learner.update(make_batch(seed, learner.agent.hidden_size))
+        batch = make_batch(seed, learner.agent.hidden_size)
+        learner.observe(batch)
+        learner.update(batch)
 
 
 @pytest.mark.parametrize("kind", ["mlp", "gru"])

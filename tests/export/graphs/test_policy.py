@@ -62,6 +62,22 @@ def test_only_allowed_maneuvers_are_chosen_and_the_first_wins_a_tie() -> None:
     assert q.tolist() == [[1.0, 2.0, 2.0]] * 3  # the values themselves are not masked
 
 
+def test_measured_scales_are_frozen_into_the_graph() -> None:
+    agent = make_agent(MLP).single(0)
+    size = len(agent.observation_scale)
+    with torch.no_grad():
+        agent.observation_mean.copy_(torch.linspace(-3, 5, size))
+        agent.observation_scale.copy_(torch.linspace(0.5, 20, size))
+    model = policy_model(agent, make_metadata(MLP))
+    feeds = sessions_feeds(MLP, 32)
+    _, q = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feeds)
+    with torch.no_grad():
+        expected, _ = agent(torch.from_numpy(feeds["observation"])[:, None, None], agent.initial_hidden(32))
+    np.testing.assert_allclose(q, expected[:, 0, 0], atol=1e-5)
+    assert [node.op_type for node in model.graph.node][:2] == ["Sub", "Div"]
+    assert {"observation_mean", "observation_scale"} <= {tensor.name for tensor in model.graph.initializer}
+
+
 @pytest.mark.parametrize("config", [MLP, GRU], ids=["mlp", "gru"])
 def test_the_graph_is_small_and_its_parts_are_named(config: AgentConfig) -> None:
     model = policy_model(make_agent(config).single(0), make_metadata(config))
