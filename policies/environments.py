@@ -44,6 +44,11 @@ class EnvSource:
         """Return the warehouse of a scene; raise InputError when its layout is unknown or not valid."""
         return cls(scene, load_layout(scene.layout).text())
 
+    @property
+    def name(self) -> str:
+        """What messages call the environment."""
+        return self.factory or (f"warehouse {self.scene.layout}" if self.scene is not None else "warehouse")
+
     def parsed_layout(self) -> Layout:
         """Return the warehouse's map."""
         assert self.scene is not None
@@ -132,7 +137,7 @@ class TeamEnv:
 
     def __init__(self, source: EnvSource) -> None:
         self.env = make_env(source)
-        name = self._name = source.factory or "warehouse"
+        name = self._name = source.name
         agents = tuple(self.env.possible_agents)
         boxes = [observation_box(self.env.observation_space(agent), name, agent) for agent in agents]
         actions = [discrete_actions(self.env.action_space(agent), name, agent) for agent in agents]

@@ -15,7 +15,7 @@ from policies.episode import Episode
 from policies.learner import QLearner
 from policies.mixers import MIXERS
 from policies.replay import ReplayBuffer
-from policies.rollout import Rollout, RolloutError
+from policies.rollout import Rollout, RolloutError, RolloutStoppedError
 from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
 from policies.runs.config import TrainConfig
 from policies.runs.folder import Run
@@ -127,6 +127,8 @@ class TrainingLoop:
             else:
                 self._validate()
                 self._write_row()
+        except RolloutStoppedError:
+            self._save(validated=False)
         except RolloutError as error:
             self._save(validated=False)
             if not self._stop():  # a signal to the whole process group ends the worker first
@@ -157,6 +159,7 @@ class TrainingLoop:
         self._rollout.start(self._learner.agent.state_dict(), settings.epsilon(self._info.steps))
         updates = config.updates if len(self._replay) >= config.warmup else 0
         self._updates += [self._update() for _ in range(updates)]
+        self._info = replace(self._info, updates=self._info.updates + updates)  # also if no experience comes any more
         collected = self._rollout.result()
         self._learner.observe(collected.batch)
         self._replay.add(collected.batch)
@@ -165,7 +168,6 @@ class TrainingLoop:
             self._info,
             iterations=self._info.iterations + 1,
             steps=self._info.steps + settings.envs * settings.sequence,
-            updates=self._info.updates + updates,
             random=collected.random,
         )
 

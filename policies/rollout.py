@@ -9,7 +9,10 @@ process (`torch.set_num_threads(1)`; several threads may sum in another order).
 import json
 import multiprocessing
 import signal
+import sys
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,9 +27,18 @@ from policies.episode import Episode
 from policies.worker import RolloutSetup, read_episodes, work
 from sim.errors import InputError, RunError
 
+SILENCE = 30.0
+"""After so long without an answer of the worker, and again each time, a line says so [s]."""
+_LOOK = 0.2
+"""Between two looks whether the learner is to stop, while it waits for the worker [s]."""
+
 
 class RolloutError(RunError):
     """The worker process failed or died."""
+
+
+class RolloutStoppedError(RunError):
+    """The learner was told to stop while the worker owed it an answer."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +66,15 @@ class Rollout(Protocol):
         """
 
     def result(self) -> Collected:
-        """Wait for the iteration that `start` began, and return it; raise RolloutError when the worker failed."""
+        """Wait for the iteration that `start` began, and return it.
+
+        Raises:
+            RolloutError: the worker failed.
+            RolloutStoppedError: the learner was told to stop before there was an answer.
+        """
 
     def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
-        """Play greedy episodes with these parameters, between two iterations; raise RolloutError likewise."""
+        """Play greedy episodes with these parameters, between two iterations; errors as in `result`."""
 
     def restore(self, random: dict[str, Any]) -> None:
         """Go on with the random numbers of an earlier `Collected`."""
@@ -66,9 +83,19 @@ class Rollout(Protocol):
         """End the environments, and the worker if there is one."""
 
 
-def open_rollout(setup: RolloutSetup, worker: bool) -> Rollout:
-    """Build the environments, in a process of their own or in this one; raise InputError when they are not valid."""
-    return WorkerRollout(setup) if worker else InProcessRollout(setup)
+def open_rollout(setup: RolloutSetup, worker: bool, stop: Callable[[], bool]) -> Rollout:
+    """Build the environments.
+
+    Args:
+        setup: what to build.
+        worker: in a process of their own, or in this one.
+        stop: whether the learner is to stop; it then waits no longer for a worker.
+
+    Raises:
+        InputError: the environment is not valid.
+        RolloutError, RolloutStoppedError: as `Rollout.result`.
+    """
+    return WorkerRollout(setup, stop) if worker else InProcessRollout(setup)
 
 
 class InProcessRollout:
@@ -106,7 +133,8 @@ class InProcessRollout:
 class WorkerRollout:
     """Collects in a process of its own, while this one learns."""
 
-    def __init__(self, setup: RolloutSetup) -> None:
+    def __init__(self, setup: RolloutSetup, stop: Callable[[], bool] = lambda: False) -> None:
+        self._env, self._stop = setup.source.name, stop
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=work, args=(theirs, setup.to_json()), daemon=True, name="rollout")
@@ -129,22 +157,17 @@ class WorkerRollout:
 
     def start(self, weights: dict[str, Tensor], epsilon: float) -> None:
         """See `Rollout`."""
-        self._send({"collect": epsilon})
-        self._send(safetensors.torch.save(weights))
+        self._send_weights({"collect": epsilon}, weights)
 
     def result(self) -> Collected:
         """See `Rollout`."""
         header = self._receive()
-        try:
-            batch = Batch(**safetensors.torch.load(self._connection.recv_bytes()))
-        except (EOFError, OSError) as error:
-            raise self._died() from error
+        batch = Batch(**safetensors.torch.load(self._receive_bytes()))
         return Collected(batch, read_episodes(header), header["random"])
 
     def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
         """See `Rollout`."""
-        self._send({"validate": episodes})
-        self._send(safetensors.torch.save(weights))
+        self._send_weights({"validate": episodes}, weights)
         return read_episodes(self._receive())
 
     def restore(self, random: dict[str, Any]) -> None:
@@ -165,11 +188,33 @@ class WorkerRollout:
         except OSError as error:
             raise self._died() from error
 
-    def _receive(self) -> dict[str, Any]:
+    def _send_weights(self, request: dict[str, Any], weights: dict[str, Tensor]) -> None:
+        """Send a request, and the parameters once the worker takes them: more than a pipe holds would wait for ever."""
+        self._send(request)
+        self._receive_bytes()
+        self._send(safetensors.torch.save(weights))
+
+    def _receive_bytes(self) -> bytes:
+        began = told = time.monotonic()
         try:
-            header: dict[str, Any] = json.loads(self._connection.recv_bytes())
+            while not self._connection.poll(_LOOK):
+                now = time.monotonic()
+                if self._stop():
+                    raise RolloutStoppedError(f"stopped while env {self._env} owed an answer for {now - began:.0f} s")
+                if now - told >= SILENCE:
+                    told = now
+                    print(
+                        f"env {self._env} has not answered for {now - began:.0f} s (worker process {self._process.pid})"
+                        "; Ctrl-C saves what was learned and ends",
+                        file=sys.stderr,
+                        flush=True,
+                    )
+            return self._connection.recv_bytes()
         except (EOFError, OSError) as error:
             raise self._died() from error
+
+    def _receive(self) -> dict[str, Any]:
+        header: dict[str, Any] = json.loads(self._receive_bytes())
         if "input_error" in header:
             raise InputError(header["input_error"])
         if "error" in header:

@@ -11,7 +11,7 @@ import torch
 
 from policies.evaluate import solo_throughput
 from policies.loop import TrainingLoop, TrainResult
-from policies.rollout import open_rollout
+from policies.rollout import RolloutStoppedError, open_rollout
 from policies.runs.checkpoint import CheckpointInfo, load_checkpoint
 from policies.runs.config import TrainConfig
 from policies.runs.folder import new_run, require_free, resume_run
@@ -31,7 +31,8 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
 
     With `config.steps` the run is bit-reproducible, in the conditions that `policies.rollout` states. The time limit
     counts everything: starting the worker, validating and saving. Ctrl-C, SIGTERM and SIGHUP save a checkpoint and end
-    the run cleanly; a second Ctrl-C ends it at once.
+    the run cleanly, whatever the worker does; a second Ctrl-C ends it at once. Without a worker, an environment that
+    hangs holds the learner up too: the first signal waits for it, and the second ends without saving.
 
     Args:
         config: the settings.
@@ -44,6 +45,7 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
         InputError: a setting, the environment or the run folder is not valid, another training runs in that folder, the
             disk is full, or training diverged.
         RolloutError: the worker died; what was learned until then is saved.
+        KeyboardInterrupt: a signal came before training began, or a second one.
     """
     with RunLock(run) as lock:
         return _train(config, run, resume, lock)
@@ -63,7 +65,10 @@ def _train(config: TrainConfig, run: Path, resume: bool, lock: RunLock) -> Train
     _keep_freed_memory()
     try:
         with Interrupt(_saving) as interrupt:
-            rollout = open_rollout(setup, config.rollout.worker)
+            try:
+                rollout = open_rollout(setup, config.rollout.worker, lambda: interrupt.requested)
+            except RolloutStoppedError as error:  # nothing was learned that could be saved
+                raise KeyboardInterrupt from error
             try:
                 lock.take()
                 if not resume:  # a whole training may have passed since the first look

@@ -74,6 +74,7 @@ def _answer(connection: Connection, collector: Collector, request: dict[str, Any
     if "random" in request:
         collector.random.bit_generator.state = request["random"]
         return
+    connection.send_bytes(b"")  # ready for the parameters
     collector.agent.load_state_dict(safetensors.torch.load(connection.recv_bytes()))
     if "validate" in request:
         _reply(connection, {"episodes": _write_episodes(collector.validate(request["validate"]))})

@@ -2,6 +2,9 @@
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -12,8 +15,13 @@ MARGIN = 0.1
 """How far the mean Q may leave its limits before a warning, in shares of the range between them [1]."""
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would end the process, with nothing saved
+
+
 class TrainingProgress:
-    """Shows how far training is and how well the fleet does.
+    """Shows how far training is and how well the fleet does; once its terminal or its reader is gone, nothing.
 
     Args:
         total: how far it goes, in seconds or in env steps.
@@ -22,7 +30,7 @@ class TrainingProgress:
 
     def __init__(self, total: float, in_seconds: bool) -> None:
         self._total, self._in_seconds = total, in_seconds
-        self._console = Console(file=sys.stdout)
+        self._console = _Output(file=sys.stdout)
         self._last = -PLAIN_PERIOD
         self._warned = False
         self._metrics: dict[str, float] = {}
@@ -31,7 +39,7 @@ class TrainingProgress:
             columns = (BarColumn(bar_width=24), TextColumn("{task.description}"))
             self._bar = Progress(*columns, console=self._console, auto_refresh=False)
             self._task = self._bar.add_task("starting", total=total)
-            self._bar.start()
+            self._tell(self._bar.start)
 
     def update(self, row: dict[str, float]) -> None:
         """Show a row of the metrics; metrics that it lacks stay as they were."""
@@ -41,7 +49,8 @@ class TrainingProgress:
         text = self._describe(done)
         now = time.monotonic()
         if self._bar is not None:
-            self._bar.update(self._task, completed=min(done, self._total), description=text, refresh=True)
+            values: dict[str, Any] = {"completed": min(done, self._total), "description": text}
+            self._tell(partial(self._bar.update, self._task, **values, refresh=True))
         elif now - self._last >= PLAIN_PERIOD:
             self._last = now
             self.log(text)
@@ -69,12 +78,18 @@ class TrainingProgress:
 
     def log(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+        self._tell(partial(self._console.print, text, highlight=False, soft_wrap=True, markup=False))
 
     def close(self) -> None:
         """Leave the terminal as it was."""
         if self._bar is not None:
-            self._bar.stop()
+            self._tell(self._bar.stop)
+
+    def _tell(self, show: Callable[[], object]) -> None:
+        try:
+            show()
+        except OSError:  # nobody looks any more: training must go on, or save and end
+            self._console.quiet = True
 
     def _describe(self, done: float) -> str:
         m = self._metrics

@@ -1,5 +1,6 @@
 """PettingZoo environments that can be followed by hand."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,21 @@ def not_an_env() -> int:
 
 def invalid() -> ParallelEnv[str, Any, int]:
     raise InputError("wheels is 3; valid is 2 or 4")
+
+
+class Hanging(Guess):
+    """After 300 steps in a process it never answers again."""
+
+    steps = 0
+
+    def step(self, actions: dict[str, int]) -> Any:
+        Hanging.steps += 1
+        if Hanging.steps > 300:
+            print("the environment hangs", flush=True)
+            time.sleep(3600)
+        return super().step(actions)
+
+
+def hanging_factory() -> ParallelEnv[str, Any, int]:
+    time.sleep(3600)
+    return Guess()

@@ -1,5 +1,9 @@
 """What a person is told while training runs."""
 
+import os
+import pty
+from collections.abc import Callable
+
 import pytest
 
 from policies.runs.progress import TrainingProgress
@@ -28,3 +32,30 @@ def test_small_excess_and_unknown_limits_are_no_alarm(capsys: pytest.CaptureFixt
     progress.update({**ROW, "q_mean": 0.3, "q_lowest": 0.0, "q_highest": 0.0})  # no reward yet
     progress.update({**ROW, "q_mean": 5.0, "q_lowest": -80.0, "q_highest": 0.0})
     assert "warning" not in capsys.readouterr().out
+
+
+def closed_pipe() -> int:
+    read, write = os.pipe()
+    os.close(read)
+    return write
+
+
+def closed_terminal() -> int:
+    terminal, write = pty.openpty()
+    os.close(terminal)
+    return write
+
+
+@pytest.mark.parametrize("closed", [closed_pipe, closed_terminal])
+def test_training_goes_on_when_nobody_looks_any_more(
+    closed: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdout = os.fdopen(closed(), "w")
+    monkeypatch.setattr("sys.stdout", stdout)
+    progress = TrainingProgress(100, in_seconds=False)
+    progress.update(ROW)
+    progress.update(ROW)
+    progress.log("saved")
+    progress.close()
+    with pytest.raises(OSError, match=r"Broken pipe|Input/output error"):
+        stdout.close()
