@@ -7,6 +7,8 @@ AgentKind = Literal["mlp", "gru"]
 Algo = Literal["qmix", "vdn", "iql"]
 """The names of `policies.mixers.MIXERS`, which needs torch."""
 ALGOS: tuple[Algo, ...] = get_args(Algo)
+TeamReward = Literal["mean", "sum"]
+Truncation = Literal["bootstrap", "end"]
 
 
 @dataclass(frozen=True)

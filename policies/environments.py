@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from policies.batch import SequenceSize
+from policies.config import TeamReward, Truncation
 from policies.spaces import discrete_actions, observation_box, scale_of
 from sim.errors import InputError
 from sim.layout import Layout, load_layout, parse_layout
@@ -38,6 +39,10 @@ class EnvSource:
     """The text of the warehouse's map."""
     factory: str = ""
     """`module:factory`; calling it without arguments returns a PettingZoo parallel environment."""
+    team_reward: TeamReward = "mean"
+    """What the team's reward is of its agents' rewards."""
+    truncation: Truncation = "bootstrap"
+    """Whether a truncated episode counts as one that goes on unseen, or as one that terminated."""
 
     @classmethod
     def of_scene(cls, scene: SceneConfig) -> "EnvSource":
@@ -125,8 +130,8 @@ class TeamEnv:
     """One environment whose agents act together and always as many.
 
     Observations are flattened and padded with zeros to the longest, missing actions are masked. The team's reward is
-    the mean over its agents. The team's episode ends as soon as one of its agents leaves: as terminated when one
-    terminated, else as truncated.
+    the mean or the sum over its agents. The team's episode ends as soon as one of its agents leaves: as terminated
+    when one terminated, else as truncated, which the source may count as terminated too.
 
     Args:
         source: what to build.
@@ -143,6 +148,8 @@ class TeamEnv:
         actions = [discrete_actions(self.env.action_space(agent), name, agent) for agent in agents]
         self._sizes = [math.prod(box.shape) for box in boxes]
         self._first_action = [int(space.start) for space in actions]
+        self._shares = len(agents) if source.team_reward == "mean" else 1
+        self._ends_truncated = source.truncation == "end"
         self._plain = not any(self._first_action)
         n_actions = max(int(space.n) for space in actions)
         self.allowed = np.array([[a < space.n for a in range(n_actions)] for space in actions])
@@ -207,7 +214,8 @@ class TeamEnv:
         self._write(observations, observation, state, mask)
         terminated = any(terminations.values())
         done = terminated or any(truncations.values()) or len(self.env.agents) < len(agents)
-        return float(sum(rewards.values())) / len(agents), terminated, done
+        reward = float(sum(rewards.values())) / self._shares
+        return reward, terminated or (done and self._ends_truncated), done
 
     def _write(
         self,

@@ -19,7 +19,7 @@ from policies.rollout import Rollout, RolloutError, RolloutStoppedError
 from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
 from policies.runs.config import TrainConfig
 from policies.runs.folder import Run
-from policies.runs.progress import TrainingProgress
+from policies.runs.progress import TrainingProgress, team_rules
 from policies.runs.training_log import MetricsWriter, episode_metrics
 from sim.errors import InputError
 
@@ -115,6 +115,7 @@ class TrainingLoop:
 
     def run(self) -> TrainResult:
         """Train until the limit or until `stop`; errors as in `policies.train.train`."""
+        self._progress.log(team_rules(self._config, len(self._rollout.team.agents)))
         try:
             while not self._stop() and not self._is_done():
                 if self._info.iterations - self._row_began[0] >= self._config.log_every:

@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import get_args
 
-from policies.config import ALGOS, AgentConfig, Algo, LearnerConfig
+from policies.config import ALGOS, AgentConfig, Algo, LearnerConfig, TeamReward, Truncation
 from sim.errors import require
 from sim.scene import SceneConfig
 
@@ -53,6 +54,10 @@ class TrainConfig:
     """MODULE:FACTORY of another PettingZoo parallel environment to train in, in place of the warehouse."""
     algo: Algo = "qmix"
     """How the robots' values are mixed: qmix, vdn or iql."""
+    team_reward: TeamReward = "mean"
+    """What the team is paid of its robots' rewards: their mean or their sum."""
+    truncation: Truncation = "bootstrap"
+    """What comes after a time limit: bootstrap counts the value of going on, end counts nothing."""
     seed: int = 0
     """Fixes the parameters in the beginning, the episodes and the exploration."""
     minutes: float = 7.5
@@ -77,7 +82,9 @@ class TrainConfig:
     """The collection of experience."""
 
     def __post_init__(self) -> None:
-        require(self.algo in ALGOS, "algo", self.algo, ", ".join(ALGOS))
+        choices = {"algo": ALGOS, "team_reward": get_args(TeamReward), "truncation": get_args(Truncation)}
+        for name, valid in choices.items():
+            require(getattr(self, name) in valid, name, getattr(self, name), ", ".join(valid))
         require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
         require(math.isfinite(self.minutes) and self.minutes > 0, "minutes", self.minutes, "a finite number above 0")
         require(self.steps >= 0, "steps", self.steps, "a whole number from 0 up")

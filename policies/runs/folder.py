@@ -22,6 +22,7 @@ from policies.files import write_atomically
 from policies.runs.checkpoint import CheckpointInfo, Which, load_checkpoint
 from policies.runs.config import TrainConfig
 from sim.errors import InputError
+from sim.layout import load_layout
 from sim.settings import read_settings
 
 CONFIG, LAYOUT, EVALUATION = "config.yaml", "layout.map", "evaluation.json"
@@ -65,7 +66,13 @@ def new_run(path: Path, config: TrainConfig) -> Run:
         InputError: the folder already holds a run, or the scene's layout is not valid.
     """
     require_free(path)
-    return Run(path, config, EnvSource(factory=config.env) if config.env else EnvSource.of_scene(config.scene))
+    return Run(path, config, _source(config, "" if config.env else load_layout(config.scene.layout).text()))
+
+
+def _source(config: TrainConfig, layout: str) -> EnvSource:
+    """Return the environment of a run; `layout` is the text of the warehouse's map, empty for another environment."""
+    scene = None if config.env else config.scene
+    return EnvSource(scene, layout, config.env, config.team_reward, config.truncation)
 
 
 def require_free(path: Path) -> None:
@@ -101,14 +108,14 @@ def load_run(path: Path) -> Run:
     pinned = values.pop(LAYOUT_HASH, None)
     config = read_settings(TrainConfig, values, str(path / CONFIG))
     if config.env:
-        return Run(path, config, EnvSource(factory=config.env))
+        return Run(path, config, _source(config, ""))
     try:
         layout = (path / LAYOUT).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{str(path / LAYOUT)!r} can't be read: {error.strerror}; restore it from a copy") from error
     if pinned not in (None, _hash(layout)):
         raise InputError(f"{str(path / LAYOUT)!r} is not the map that this run began with; restore it from a copy")
-    run = Run(path, config, EnvSource(config.scene, layout))
+    run = Run(path, config, _source(config, layout))
     run.source.parsed_layout()  # a damaged map is better found here than in a worker
     return run
 
@@ -127,7 +134,7 @@ def resume_run(path: Path, config: TrainConfig) -> Run:
     old = _identity(run.config)
     for name, value in _identity(config).items():
         if value != old.get(name) and not (
-            name == "scene" and EnvSource.of_scene(config.scene).layout == run.source.layout
+            name == "scene" and load_layout(config.scene.layout).text() == run.source.layout
         ):
             raise InputError(f"{name} is {value!r}, but run {str(path)!r} has {old[name]!r}; --resume needs the same")
     source = run.source
@@ -139,7 +146,7 @@ def resume_run(path: Path, config: TrainConfig) -> Run:
 
 def _identity(config: TrainConfig) -> dict[str, Any]:
     """Return what can't change within a run, by the name that an error gives it."""
-    identity = {"env": config.env, "algo": config.algo}
+    identity: dict[str, Any] = {name: getattr(config, name) for name in ("env", "algo", "team_reward", "truncation")}
     identity |= {f"agent.{name}": value for name, value in dataclasses.asdict(config.agent).items()}
     if config.env:
         return identity

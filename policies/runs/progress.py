@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from policies.runs.config import TrainConfig
+
 PLAIN_PERIOD = 10.0
 """Time between two plain lines [s]."""
 MARGIN = 0.1
@@ -18,6 +20,12 @@ MARGIN = 0.1
 class _Output(Console):
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError  # rich would end the process, with nothing saved
+
+
+def team_rules(config: TrainConfig, agents: int) -> str:
+    """Return the line that tells a team of that many agents what it is paid, and what a time limit means to it."""
+    after = "go on" if config.truncation == "bootstrap" else "end"
+    return f"the team's reward is the {config.team_reward} over its {agents} agents; after a time limit values {after}"
 
 
 class TrainingProgress:

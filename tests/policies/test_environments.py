@@ -51,6 +51,14 @@ def test_a_time_limit_is_no_termination():
     assert ends == [(False, False)] * 4 + [(False, True)]
 
 
+def test_a_team_may_be_paid_the_sum_and_end_at_a_time_limit():
+    env = TeamEnv(EnvSource(factory=f"{TINY}:Uneven", team_reward="sum", truncation="end"))
+    views = arrays(env)
+    env.reset(0, *views)
+    steps = [env.step([0, i % 2], *views) for i in range(5)]
+    assert steps == [(4.0, False, False)] * 4 + [(4.0, True, True)]  # 1 + 3
+
+
 def test_mpe2_has_a_state_of_its_own():
     env = TeamEnv(EnvSource(factory="mpe2.simple_spread_v3:parallel_env"))
     views = arrays(env)

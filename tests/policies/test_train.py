@@ -41,6 +41,18 @@ def test_every_algorithm_learns_to_say_what_it_sees(tmp_path, algo: str):
     assert q[0, 0].argmax(-1).tolist() == [1, 0]
 
 
+def test_what_the_reward_is_and_what_a_time_limit_means_is_said_at_the_start(tmp_path, capsys):
+    train(config(steps=32), tmp_path / "one")
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "the team's reward is the mean over its 2 agents; after a time limit values go on"
+    settings = config(steps=640, env=f"{TINY}:Uneven", team_reward="sum", truncation="end")
+    train(settings, tmp_path / "two")
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "the team's reward is the sum over its 2 agents; after a time limit values end"
+    # 5 steps of 1 + 3 each, and nothing after them.
+    assert {float(row["validation_return"]) for row in rows(tmp_path / "two") if row["validation_return"]} == {20.0}
+
+
 @pytest.mark.slow
 def test_simple_spread_of_mpe2_is_learned(tmp_path):
     settings = TrainConfig(

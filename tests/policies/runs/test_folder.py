@@ -42,6 +42,8 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path):
     [
         ({"algo": "vdn"}, ["algo is 'vdn'", "'qmix'"]),
         ({"agent": AgentConfig("gru", 16)}, ["agent.kind is 'gru'", "'mlp'"]),
+        ({"team_reward": "sum"}, ["team_reward is 'sum'", "'mean'"]),
+        ({"truncation": "end"}, ["truncation is 'end'", "'bootstrap'"]),
         ({"env": ""}, ["env is ''", f"'{TINY}:Guess'"]),
         ({"env": f"{TINY}:Uneven"}, [f"env is '{TINY}:Uneven'", f"'{TINY}:Guess'"]),
     ],
