@@ -24,7 +24,7 @@ from policies.batch import SequenceSize
 from policies.config import TeamReward, Truncation
 from policies.spaces import discrete_actions, observation_box, scale_of
 from sim.errors import InputError
-from sim.layout import Layout, load_layout, parse_layout
+from sim.layout import Layout, parse_layout
 from sim.scene import SceneConfig
 from sim.settings import read_settings
 
@@ -43,11 +43,6 @@ class EnvSource:
     """What the team's reward is of its agents' rewards."""
     truncation: Truncation = "bootstrap"
     """Whether a truncated episode counts as one that goes on unseen, or as one that terminated."""
-
-    @classmethod
-    def of_scene(cls, scene: SceneConfig) -> "EnvSource":
-        """Return the warehouse of a scene; raise InputError when its layout is unknown or not valid."""
-        return cls(scene, load_layout(scene.layout).text())
 
     @property
     def name(self) -> str:

@@ -3,6 +3,7 @@ import pytest
 
 from policies.environments import EnvSource, TeamEnv, make_env
 from sim.errors import InputError
+from sim.layout import load_layout
 from sim.scene import SceneConfig
 
 TINY = "tests.policies.tiny_envs"
@@ -69,7 +70,7 @@ def test_mpe2_has_a_state_of_its_own():
 
 
 def test_a_warehouse_comes_back_from_its_json():
-    source = EnvSource.of_scene(SceneConfig(layout="crossing", robots=2))
+    source = EnvSource(SceneConfig(layout="crossing", robots=2), load_layout("crossing").text())
     env = TeamEnv(EnvSource.from_json(source.to_json()))
     assert EnvSource.from_json(source.to_json()) == source
     views = arrays(env)
