@@ -74,17 +74,18 @@ class BaseWatch:
         if self._new != self._state and self._since >= _SETTLED:
             self._state = self._new
             lines.append(f"{base.name}: {self._state if self._state == 'driven' else f'stands: {self._state}'}")
-        for name in base.dropped.keys() - self._dropped.keys():
-            lines.append(f"{base.name}: drops messages: {name}")
-        self._dropped = base.dropped.copy()
+        dropped = base.dropped.copy()  # the transport's thread goes on counting
+        lines += [f"{base.name}: drops messages: {name}" for name in dropped.keys() - self._dropped.keys()]
+        self._dropped = dropped
         return lines
 
     def totals(self) -> str:
         """Return what was dropped and why the robot stood, nothing (``) where there is nothing to tell."""
         base = self._base
+        dropped = base.dropped.copy() + base.latch.dropped.copy()
         told = [
             f"{title} {', '.join(f'{count} {name}' for name, count in sorted(counts.items()))}"
-            for title, counts in (("dropped", base.dropped + base.latch.dropped), ("control periods", base.reasons))
+            for title, counts in (("dropped", dropped), ("control periods", base.reasons))
             if counts
         ]
         return f"{base.name}: {'; '.join(told)}" if told else ""

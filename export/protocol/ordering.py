@@ -48,13 +48,10 @@ class Ordering:
     def __init__(self, timed: bool, rival: str | None) -> None:
         self._timed, self._rival = timed, rival
         self._sessions: dict[int, _Session] = {}  # the followed one last
+        self.followed = 0
+        """The session that is followed, 0 before the first; other threads may read it."""
         self.lost = 0
         """Messages that never came."""
-
-    @property
-    def followed(self) -> int:
-        """The session that is followed, 0 before the first."""
-        return next(reversed(self._sessions), 0)
 
     def judge(self, header: Header, arrival: int) -> tuple[str, int]:
         """Return what is wrong with a message, or nothing (``), and how late it is [ns]."""
@@ -84,6 +81,7 @@ class Ordering:
     def _follow(self, session: _Session) -> None:
         self._sessions.pop(session.last.session, None)
         self._sessions[session.last.session] = session
+        self.followed = session.last.session
         if len(self._sessions) > _REMEMBERED:
             del self._sessions[next(iter(self._sessions))]
 
