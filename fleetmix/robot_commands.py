@@ -4,19 +4,21 @@ A robot has numpy, onnxruntime and zenoh, and nothing of what the other commands
 """
 
 import argparse
-import json
+import contextlib
 import os
 import sys
 import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sim.errors import InputError
 
 if TYPE_CHECKING:
     import zenoh
+
+    from export.protocol.stop_service import Confirmation
 
 COMMANDS = {
     "robot": "Drive one robot: its own sensors in, its own (v, w) out.",
@@ -95,7 +97,7 @@ def stop(name: str, release: bool, connect: str, zenoh: Path | None) -> None:
         ask = partial(_ask, session)
         if release:
             said = ask(transport.stop_key(name), None)
-            for number in sorted({int(stop, 16) for reply in said for stop in reply["stops"]}):
+            for number in sorted({number for reply in said for number in reply.stops}):
                 said = ask(transport.release_key(name), stop_message(name, number, release=True))
                 if not said:
                     raise InputError(
@@ -106,19 +108,26 @@ def stop(name: str, release: bool, connect: str, zenoh: Path | None) -> None:
     if not said:
         raise InputError(f"nobody at {connect} confirmed for {name!r}; valid is a running base and a robot's name")
     for reply in said:
-        print(f"{reply['robot']}: {'stopped' if reply['stopped'] else 'released'} (its {reply['part']})")
-    if any(reply["stopped"] is release for reply in said):
+        print(f"{reply.robot}: {'stopped' if reply.stopped else 'released'} (its {reply.part})")
+    if any(reply.stopped is release for reply in said):
         raise InputError(f"{name} was told otherwise meanwhile; look at it, then say again what you want")
 
 
-def _ask(session: "zenoh.Session", key: str, message: bytes | None) -> list[dict[str, Any]]:
+def _ask(session: "zenoh.Session", key: str, message: bytes | None) -> "list[Confirmation]":
     """Return what bases and processes answer, in the order of their names; nothing if there are none."""
     from zenoh import ConsolidationMode
 
+    from export.protocol.framing import WireError
+    from export.protocol.stop_service import read_confirmation
+
     for _ in range(20):  # the connection is made in the background
         replies = session.get(key, payload=message, consolidation=ConsolidationMode.NONE, timeout=_STOP_TIMEOUT)
-        said = [json.loads(reply.ok.payload.to_bytes()) for reply in replies if reply.ok is not None]
+        said = []
+        for reply in replies:
+            with contextlib.suppress(WireError):  # anybody can answer: what is no confirmation counts for none
+                if reply.ok is not None:
+                    said.append(read_confirmation(reply.ok.payload.to_bytes()))
         if said:
-            return sorted(said, key=lambda reply: (str(reply["robot"]), str(reply["part"])))
+            return sorted(said)
         time.sleep(_STOP_TIMEOUT / 20)
     return []

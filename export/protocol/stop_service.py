@@ -4,15 +4,44 @@ import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 import zenoh
 
 from export.protocol import transport
-from export.protocol.framing import EVERY_ROBOT
+from export.protocol.framing import EVERY_ROBOT, WireError
 from export.protocol.stop_latch import StopLatch
+from sim.errors import InputError
 
 Part = Literal["base", "process"]
+
+
+class Confirmation(NamedTuple):
+    """What a base or a process answers to a stop, a release, or an empty question."""
+
+    robot: str
+    part: str
+    stopped: bool
+    """Whether a stop holds: one of `stops`, or of a base's own."""
+    stops: list[int]
+    """The numbers of the stops that hold."""
+
+
+def read_confirmation(data: bytes) -> Confirmation:
+    """Return what `serve_stops` answered.
+
+    Raises:
+        WireError: it is something else.
+    """
+    try:
+        values = json.loads(data)
+        robot, part, stopped = transport.require_name(str(values["robot"])), values["part"], values["stopped"]
+        stops = [int(number, 16) for number in values["stops"]]
+    except (ValueError, TypeError, LookupError, RecursionError, InputError) as error:
+        raise WireError("content") from error
+    if part not in get_args(Part) or not isinstance(stopped, bool) or not all(0 < number < 2**64 for number in stops):
+        raise WireError("content")
+    return Confirmation(robot, part, stopped, stops)
 
 
 def serve_stops(
