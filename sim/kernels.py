@@ -4,6 +4,7 @@ Numba's own cache compares the file of the cached function alone, so a kernel th
 old code after an edit there. Here every state of this package's sources has a cache folder of its own.
 """
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
@@ -50,8 +51,9 @@ def cache_folder() -> Path | None:
     directory: in the first that can be written. None where none can.
     """
     installed = f"fleetmix-{hashlib.sha256(str(PACKAGE).encode()).hexdigest()[:16]}"
-    user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    places = [PACKAGE / "__pycache__", user / installed]
+    places = [PACKAGE / "__pycache__"]
+    with contextlib.suppress(RuntimeError):  # the user has no home, as in a container that runs under any number
+        places.append(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / installed)
     if _CONFIG.CACHE_DIR:
         places.insert(0, Path(_CONFIG.CACHE_DIR) / installed)
     for place in places:

@@ -75,6 +75,12 @@ def test_a_package_that_cannot_be_written_caches_for_the_user(copy: Path) -> Non
     assert folder.is_dir()
 
 
+def test_a_user_without_a_home_has_the_packages_cache(copy: Path) -> None:
+    nobody = "import os, pwd; os.environ.pop('HOME', None); pwd.getpwuid = {}.__getitem__"
+    folder = Path(printed(start(copy, f"{nobody}; {FOLDER}", XDG_CACHE_HOME="")))
+    assert folder.parent == copy / "sim" / "__pycache__"
+
+
 def test_where_nothing_can_be_written_kernels_compile_without_a_cache(copy: Path) -> None:
     (copy / "sim" / "__pycache__").write_text("", encoding="utf-8")
     (copy / "user").write_text("", encoding="utf-8")
