@@ -35,9 +35,9 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what `write_atomically` left in a folder where its process was killed: files of no other running one."""
-    for path in folder.glob(".*.tmp"):
-        pid = path.suffixes[-2][1:]
-        if pid.isdigit() and (int(pid) == os.getpid() or not Path("/proc", pid).exists()):
+    for path in folder.glob(".*.*.tmp"):
+        pid = path.name.split(".")[-2]
+        if pid.isdecimal() and (int(pid) == os.getpid() or not Path("/proc", pid).exists()):
             path.unlink(missing_ok=True)
 
 
