@@ -13,7 +13,7 @@ from policies.runs.config import TrainConfig
 
 PLAIN_PERIOD = 10.0
 """Time between two plain lines [s]."""
-MARGIN = 0.1
+MARGIN = 0.02
 """How far the mean Q may leave its limits before a warning, in shares of the range between them [1]."""
 
 

@@ -30,7 +30,7 @@ def test_small_excess_and_unknown_limits_are_no_alarm(capsys: pytest.CaptureFixt
     progress = TrainingProgress(10_000, in_seconds=False)
     progress.update(ROW)
     progress.update({**ROW, "q_mean": 0.3, "q_lowest": 0.0, "q_highest": 0.0})  # no reward yet
-    progress.update({**ROW, "q_mean": 5.0, "q_lowest": -80.0, "q_highest": 0.0})
+    progress.update({**ROW, "q_mean": 1.0, "q_lowest": -80.0, "q_highest": 0.0})
     assert "warning" not in capsys.readouterr().out
 
 
