@@ -37,7 +37,7 @@ class LearnerConfig:
     """Discount of the reward for each decision [1]."""
     trace_decay: float = 0.8
     """Lambda of the returns: 0 looks one step ahead, 1 as far as the sequence goes [1]."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 2e-3
     """Step size of Adam [1]."""
     target_rate: float = 0.01
     """Share of the way that the target network moves to the online network, an update [1]."""
