@@ -1,6 +1,6 @@
 """Episodes in many environments, one network call for all their agents, no copies beyond what is kept."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,62 +10,14 @@ from numpy.typing import NDArray
 from policies.agent import AgentNetwork
 from policies.batch import Arrays
 from policies.config import AgentConfig
-from policies.environments import EnvSource, Team, TeamEnv
+from policies.env_batch import EnvBatch
+from policies.environments import EnvSource
 from policies.episode import Episode
 
 TRAINING_SEEDS = (1_000_000_000, 2**31)
 """Training episodes draw their seeds from here, apart from those of validation and evaluation."""
 VALIDATION_SEED = 10_000_000
 """Seed of the first validation episode; the others follow."""
-
-
-class EnvBatch:
-    """Several copies of one environment, stepped one after the other into shared arrays.
-
-    Args:
-        source: what to build.
-        count: how many copies.
-    """
-
-    def __init__(self, source: EnvSource, count: int) -> None:
-        self._envs = [TeamEnv(source) for _ in range(count)]
-        self.team: Team = self._envs[0].team
-        agents, state = len(self.team.agents), len(self.team.state_scale)
-        self.observation = np.zeros((count, agents, self.team.features), np.float32)
-        self.state = np.zeros((count, state), np.float32)
-        self.action_mask = np.zeros((count, agents, self.team.n_actions), np.bool_)
-        self.reward = np.zeros(count, np.float32)
-        self.terminated = np.zeros(count, np.bool_)
-        self.done = np.zeros(count, np.bool_)
-        self._returns = [0.0] * count
-        self._lengths = [0] * count
-        self._views = list(zip(self.observation, self.state, self.action_mask, strict=True))
-
-    def __len__(self) -> int:
-        return len(self._envs)
-
-    def reset(self, index: int, seed: int) -> None:
-        """Start an episode of one copy."""
-        self._envs[index].reset(seed, *self._views[index])
-        self._returns[index], self._lengths[index] = 0.0, 0
-
-    def step(self, actions: NDArray[np.int64], which: Iterable[int]) -> None:
-        """Step the copies `which`; actions [count, agents]."""
-        choices = actions.tolist()
-        for i in which:
-            reward, self.terminated[i], self.done[i] = self._envs[i].step(choices[i], *self._views[i])
-            self.reward[i] = reward
-            self._returns[i] += reward
-            self._lengths[i] += 1
-
-    def episode(self, index: int) -> Episode:
-        """Return what the episode of one copy brought so far."""
-        return Episode(self._returns[index], self._lengths[index], self._envs[index].totals())
-
-    def close(self) -> None:
-        """End all copies."""
-        for env in self._envs:
-            env.close()
 
 
 class Actor:
@@ -142,6 +94,11 @@ class Collector:
         self._actor = Actor(self.agent, envs)
         self.random = np.random.default_rng(seed)
         self._started = False
+
+    @property
+    def note(self) -> str:
+        """What a person should know about the environment by now, or nothing."""
+        return self._envs.note
 
     def _reset(self, index: int) -> None:
         self._envs.reset(index, int(self.random.integers(*TRAINING_SEEDS)))

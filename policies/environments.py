@@ -6,11 +6,9 @@ differ from agent to agent. Everything that reconciles the two is here. An envir
 """
 
 import dataclasses
-import importlib
 import json
 import math
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +20,8 @@ from pettingzoo import ParallelEnv
 
 from policies.batch import SequenceSize
 from policies.config import TeamReward, Truncation
+from policies.env_api import EnvError, build_env, kind, own_code, read_array, read_reset, read_step, total_reward
 from policies.spaces import discrete_actions, observation_box, scale_of
-from sim.errors import InputError
 from sim.layout import Layout, parse_layout
 from sim.scene import SceneConfig
 from sim.settings import read_settings
@@ -92,33 +90,13 @@ def make_env(source: EnvSource) -> "ParallelEnv[str, Any, int]":
     """Build the environment.
 
     Raises:
-        InputError: the scene is not valid, or there is no such factory, or it returns no parallel environment.
+        InputError: the scene is not valid, or there is no such factory, or it makes no parallel environment.
     """
     if source.scene is not None:
         from sim.env import WarehouseEnv  # other environments need no pybullet
 
         return WarehouseEnv(source.scene, layout=source.parsed_layout())
-    env = _find_factory(source.factory)()
-    if not isinstance(env, ParallelEnv):
-        made = type(env).__name__
-        raise InputError(f"env {source.factory!r} made a {made}; valid is a PettingZoo parallel environment")
-    return env
-
-
-def _find_factory(name: str) -> Callable[[], Any]:
-    module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
-        raise InputError(f"env is {name!r}; valid is MODULE:FACTORY, such as mpe2.simple_spread_v3:parallel_env")
-    here = str(Path.cwd())
-    if here not in sys.path:  # an installed command does not look into the folder it is called from
-        sys.path.insert(0, here)
-    try:
-        factory = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"env is {name!r}: {error}; valid is MODULE:FACTORY that can be imported") from error
-    if not callable(factory):
-        raise InputError(f"env is {name!r}, a {type(factory).__name__}; valid is the name of a function or class")
-    return factory  # type: ignore[no-any-return] # any callable
+    return build_env(source.factory)
 
 
 class TeamEnv:
@@ -126,22 +104,28 @@ class TeamEnv:
 
     Observations are flattened and padded with zeros to the longest, missing actions are masked. The team's reward is
     the mean or the sum over its agents. The team's episode ends as soon as one of its agents leaves: as terminated
-    when one terminated, else as truncated, which the source may count as terminated too.
+    when one terminated, else as truncated, which the source may count as terminated too; where others would have gone
+    on, `left` names the first that ever did so.
 
     Args:
         source: what to build.
 
     Raises:
         InputError: as `make_env`, or a space that is neither a Box to observe nor Discrete to act in.
+        EnvError: the environment breaks the interface of PettingZoo; so do `reset` and `step`.
     """
 
     def __init__(self, source: EnvSource) -> None:
         self.env = make_env(source)
         name = self._name = source.name
+        self.left: str | None = None
         agents = tuple(self.env.possible_agents)
-        boxes = [observation_box(self.env.observation_space(agent), name, agent) for agent in agents]
-        actions = [discrete_actions(self.env.action_space(agent), name, agent) for agent in agents]
-        self._sizes = [math.prod(box.shape) for box in boxes]
+        with own_code(name, "its spaces"):
+            boxes = [observation_box(self.env.observation_space(agent), name, agent) for agent in agents]
+            actions = [discrete_actions(self.env.action_space(agent), name, agent) for agent in agents]
+        self._shapes = [box.shape for box in boxes]
+        self._choices = [(int(space.n),) for space in actions]
+        self._sizes = [math.prod(shape) for shape in self._shapes]
         self._first_action = [int(space.start) for space in actions]
         self._shares = len(agents) if source.team_reward == "mean" else 1
         self._ends_truncated = source.truncation == "end"
@@ -159,16 +143,28 @@ class TeamEnv:
         self._infos: Mapping[str, Mapping[str, Any]] = {}
 
     def _has_state(self) -> bool:
-        self.env.reset(seed=0)
+        with own_code(self._name, "reset"):
+            read_reset(self._name, self.env.reset(seed=0), self.env.possible_agents)
         try:
-            self.env.state()
-        except (NotImplementedError, AttributeError):
-            return False
+            with own_code(self._name, "state"):
+                state = self.env.state()
+        except EnvError as error:
+            if isinstance(error.__cause__, NotImplementedError | AttributeError):
+                return False
+            raise
+        if not isinstance(state, np.ndarray):
+            raise EnvError.of(self._name, f"state returned {kind(state)}", "a NumPy array, or no method state")
+        self._state_shape = state.shape
         return True
 
     def _state_scale(self) -> NDArray[np.float32]:
         space = getattr(self.env, "state_space", None)
-        return scale_of(space) if isinstance(space, Box) else np.ones(np.size(self.env.state()), np.float32)
+        if not isinstance(space, Box):
+            return np.ones(math.prod(self._state_shape), np.float32)
+        if space.shape != self._state_shape:
+            found = f"the state is an array of shape {self._state_shape}"
+            raise EnvError.of(self._name, found, f"that of its state_space, {space.shape}")
+        return scale_of(space)
 
     def reset(
         self, seed: int, observation: NDArray[np.float32], state: NDArray[np.float32], mask: NDArray[np.bool_]
@@ -181,12 +177,7 @@ class TeamEnv:
             state: [state], written.
             mask: [agents, actions], written.
         """
-        observations, self._infos = self.env.reset(seed=seed)
-        absent = [agent for agent in self.team.agents if agent not in observations]
-        if absent:
-            raise InputError(
-                f"env {self._name}: {absent[0]} is not there at the start; valid is an environment that starts with all"
-            )
+        observations, self._infos = read_reset(self._name, self.env.reset(seed=seed), self.team.agents)
         self._write(observations, observation, state, mask)
 
     def step(
@@ -205,11 +196,14 @@ class TeamEnv:
             actions = [a + first for a, first in zip(actions, self._first_action, strict=True)]
         agents = self.team.agents
         step = self.env.step(dict(zip(agents, actions, strict=True)))
-        observations, rewards, terminations, truncations, self._infos = step
+        observations, rewards, terminations, truncations, self._infos = read_step(self._name, step)
         self._write(observations, observation, state, mask)
         terminated = any(terminations.values())
-        done = terminated or any(truncations.values()) or len(self.env.agents) < len(agents)
-        reward = float(sum(rewards.values())) / self._shares
+        staying = len(self.env.agents)
+        if 0 < staying < len(agents) and self.left is None:
+            self.left = next(agent for agent in agents if agent not in self.env.agents)
+        done = terminated or any(truncations.values()) or staying < len(agents)
+        reward = total_reward(self._name, rewards) / self._shares
         return reward, terminated or (done and self._ends_truncated), done
 
     def _write(
@@ -228,11 +222,16 @@ class TeamEnv:
             allowed = info.get("action_mask") if info else None
             if isinstance(seen, Mapping):
                 allowed = seen.get("action_mask", allowed)
-                seen = seen["observation"]
+                seen = seen.get("observation")
+            seen = read_array(self._name, f"the observation of {agent}", seen, self._shapes[i])
             observation[i, : self._sizes[i]] = seen if seen.ndim == 1 else seen.reshape(-1)
             if allowed is not None:
-                mask[i, : len(allowed)] &= np.asarray(allowed, np.bool_)
-        state[:] = self.env.state().reshape(-1) if self._own_state else observation.reshape(-1)
+                allowed = read_array(self._name, f"the mask of {agent}", np.asarray(allowed), self._choices[i])
+                mask[i, : len(allowed)] &= allowed.astype(np.bool_)
+        if self._own_state:
+            state[:] = read_array(self._name, "the state", self.env.state(), self._state_shape).reshape(-1)
+        else:
+            state[:] = observation.reshape(-1)
 
     def totals(self) -> dict[str, float]:
         """Return the numbers in the last infos, each summed over the agents."""

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.agent import AgentNetwork
-from policies.collector import Actor, EnvBatch, play_episodes, random_actions
+from policies.collector import Actor, play_episodes, random_actions
+from policies.env_batch import EnvBatch
 from policies.environments import EnvSource
 from policies.episode import Episode, EpisodeMeter, merge, throughput
 from policies.fleet_policies import AlwaysGo, FleetPolicy

@@ -3,13 +3,13 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from policies.agent import AgentNetwork
+from policies.env_api import EnvError
 from policies.environments import Team
 from policies.episode import Episode
 from policies.learner import QLearner
@@ -18,7 +18,7 @@ from policies.replay import ReplayBuffer
 from policies.rollout import Rollout, RolloutError, RolloutStoppedError
 from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
 from policies.runs.config import TrainConfig
-from policies.runs.folder import Run
+from policies.runs.folder import Run, TrainResult
 from policies.runs.progress import TrainingProgress, team_rules
 from policies.runs.training_log import MetricsWriter, episode_metrics
 from sim.errors import InputError
@@ -27,24 +27,6 @@ REPLAY_RANDOM = "random.replay"
 """Name of the replay's generator state among a checkpoint's tensors."""
 CLOSING_TIME = 0.5
 """Kept free at the end of a run that is limited in time, for saving and ending the worker [s]."""
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """How a training run ended."""
-
-    run: Path
-    """Its folder."""
-    steps: int
-    """Env steps, earlier parts of a resumed run included."""
-    updates: int
-    """Updates, likewise."""
-    seconds: float
-    """Training time [s], likewise."""
-    best_return: float | None
-    """Mean team return of the best validation; None where there was none."""
-    interrupted: bool
-    """Whether Ctrl-C or SIGTERM ended it; it is saved and can go on."""
 
 
 def make_learner(config: TrainConfig, team: Team) -> QLearner:
@@ -130,10 +112,12 @@ class TrainingLoop:
                 self._write_row()
         except RolloutStoppedError:
             self._save(validated=False)
-        except RolloutError as error:
+        except (RolloutError, EnvError) as error:
+            if self._info.iterations == 0 and not self._stop():
+                raise  # nothing was learned that could be saved
             self._save(validated=False)
             if not self._stop():  # a signal to the whole process group ends the worker first
-                raise RolloutError(f"{error}; saved after {self._info.steps} steps, {self._advice}") from error
+                raise type(error)(f"{error}; saved after {self._info.steps} steps, {self._advice}") from error
         finally:
             self._progress.close()
             self._metrics.close()
@@ -165,6 +149,7 @@ class TrainingLoop:
         self._learner.observe(collected.batch)
         self._replay.add(collected.batch)
         self._episodes += collected.episodes
+        self._progress.note(collected.note)
         self._info = replace(
             self._info,
             iterations=self._info.iterations + 1,
@@ -221,7 +206,8 @@ class TrainingLoop:
             if improved or best is None:
                 save_checkpoint(self._run.checkpoints, "best", checkpoint)
         except InputError as error:
-            raise InputError(f"{error}; make room, then {self._advice}") from error
+            advice = f"then {self._advice}" if self._run.saved else "then begin again: nothing was saved yet"
+            raise InputError(f"{error}; make room, {advice}") from error
 
     def _write_row(self) -> None:
         """Write and show what happened since the last row."""

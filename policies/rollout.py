@@ -22,10 +22,11 @@ import safetensors.torch
 from torch import Tensor
 
 from policies.batch import Batch
+from policies.env_api import EnvError
 from policies.environments import Team
 from policies.episode import Episode
 from policies.worker import RolloutSetup, read_episodes, work
-from sim.errors import InputError, RunError
+from sim.errors import RunError
 
 SILENCE = 30.0
 """After so long without an answer of the worker, and again each time, a line says so [s]."""
@@ -50,6 +51,8 @@ class Collected:
     """The episodes that ended."""
     random: dict[str, Any]
     """State of the collector's random numbers afterwards, as plain values."""
+    note: str = ""
+    """What a person should know about the environment by now."""
 
 
 class Rollout(Protocol):
@@ -70,6 +73,7 @@ class Rollout(Protocol):
 
         Raises:
             RolloutError: the worker failed.
+            EnvError: the environment did something else than its interface asks for.
             RolloutStoppedError: the learner was told to stop before there was an answer.
         """
 
@@ -114,7 +118,8 @@ class InProcessRollout:
         """See `Rollout`."""
         self._collector.agent.load_state_dict(safetensors.torch.load(self._weights))
         arrays, episodes = self._collector.collect(self._epsilon)
-        return Collected(Batch.of(arrays), episodes, dict(self._collector.random.bit_generator.state))
+        random = dict(self._collector.random.bit_generator.state)
+        return Collected(Batch.of(arrays), episodes, random, self._collector.note)
 
     def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
         """See `Rollout`."""
@@ -163,7 +168,7 @@ class WorkerRollout:
         """See `Rollout`."""
         header = self._receive()
         batch = Batch(**safetensors.torch.load(self._receive_bytes()))
-        return Collected(batch, read_episodes(header), header["random"])
+        return Collected(batch, read_episodes(header), header["random"], header["note"])
 
     def validate(self, weights: dict[str, Tensor], episodes: int) -> list[Episode]:
         """See `Rollout`."""
@@ -216,7 +221,7 @@ class WorkerRollout:
     def _receive(self) -> dict[str, Any]:
         header: dict[str, Any] = json.loads(self._receive_bytes())
         if "input_error" in header:
-            raise InputError(header["input_error"])
+            raise EnvError(header["input_error"])
         if "error" in header:
             raise RolloutError(f"the rollout worker failed:\n{header['error']}")
         return header

@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 
 from policies.evaluate import solo_throughput
-from policies.loop import TrainingLoop, TrainResult
+from policies.loop import TrainingLoop
 from policies.rollout import RolloutStoppedError, open_rollout
 from policies.runs.checkpoint import CheckpointInfo, load_checkpoint
 from policies.runs.config import TrainConfig
-from policies.runs.folder import new_run, require_free, resume_run
+from policies.runs.folder import TrainResult, new_run, require_free, resume_run
 from policies.runs.lock import RunLock
 from policies.worker import RolloutSetup
 from sim.errors import InputError

@@ -80,7 +80,8 @@ def _answer(connection: Connection, collector: Collector, request: dict[str, Any
         _reply(connection, {"episodes": _write_episodes(collector.validate(request["validate"]))})
         return
     arrays, episodes = collector.collect(request["collect"])
-    _reply(connection, {"episodes": _write_episodes(episodes), "random": collector.random.bit_generator.state})
+    random = collector.random.bit_generator.state
+    _reply(connection, {"episodes": _write_episodes(episodes), "random": random, "note": collector.note})
     connection.send_bytes(safetensors.numpy.save(arrays))
 
 

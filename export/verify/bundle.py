@@ -21,7 +21,8 @@ from export.verify.policy import (
     compare_random,
 )
 from policies.agent import AgentNetwork
-from policies.collector import EnvBatch, play_episodes
+from policies.collector import play_episodes
+from policies.env_batch import EnvBatch
 from policies.environments import EnvSource
 from policies.evaluate import play
 from sim.env import WarehouseEnv

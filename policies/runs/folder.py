@@ -59,6 +59,24 @@ class Run:
         write_atomically(self.path / CONFIG, text.encode())
 
 
+@dataclass(frozen=True)
+class TrainResult:
+    """How a training run ended."""
+
+    run: Path
+    """Its folder."""
+    steps: int
+    """Env steps, earlier parts of a resumed run included."""
+    updates: int
+    """Updates, likewise."""
+    seconds: float
+    """Training time [s], likewise."""
+    best_return: float | None
+    """Mean team return of the best validation; None where there was none."""
+    interrupted: bool
+    """Whether Ctrl-C or SIGTERM ended it; it is saved and can go on."""
+
+
 def new_run(path: Path, config: TrainConfig) -> Run:
     """Return a run that is to begin, in memory.
 

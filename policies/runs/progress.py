@@ -42,6 +42,7 @@ class TrainingProgress:
         self._last = -PLAIN_PERIOD
         self._warned = False
         self._metrics: dict[str, float] = {}
+        self._noted: set[str] = set()
         self._bar: Progress | None = None
         if self._console.is_terminal:
             columns = (BarColumn(bar_width=24), TextColumn("{task.description}"))
@@ -83,6 +84,12 @@ class TrainingProgress:
         if margin > 0 and q < low - margin:
             return f"the mean Q is {q:.3g}, below the {low:.3g}"
         return ""
+
+    def note(self, text: str) -> None:
+        """Print a line that was not printed before; nothing for an empty one."""
+        if text and text not in self._noted:
+            self._noted.add(text)
+            self.log(text)
 
     def log(self, text: str) -> None:
         """Print a line."""

@@ -93,11 +93,10 @@ class MetricsWriter:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> InputError:
-        folder = str(self._path.parent)
-        return InputError(
-            f"can't write the metrics in {folder!r}: {error.strerror}; the last checkpoint is kept, go on "
-            "with --resume when there is room"
-        )
+        folder = self._path.parent
+        saved = any((folder / "checkpoints").glob("*.json"))
+        kept = "the last checkpoint is kept, go on with --resume" if saved else "nothing was saved yet, begin again"
+        return InputError(f"can't write the metrics in {str(folder)!r}: {error.strerror}; {kept} when there is room")
 
 
 def _kept_rows(path: Path, steps: int) -> str:

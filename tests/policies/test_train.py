@@ -156,8 +156,10 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path, number: int, where: s
 
 
 def test_divergence_stops_with_the_last_good_checkpoint(tmp_path):
-    settings = config(env=f"{TINY}:Poisoned", steps=5000, rollout=dataclasses.replace(ROLLOUT, validation_share=0.5))
+    settings = config(steps=5000, learner=LearnerConfig(learning_rate=1e30))
     with pytest.raises(InputError, match=r"diverged after \d+ steps: .* not finite, the last good checkpoint is kept"):
         train(settings, tmp_path)
     tensors = load_checkpoint(tmp_path / "checkpoints", "newest").tensors
-    assert all(torch.isfinite(x).all() for x in tensors.values())
+    networks = [x for name, x in tensors.items() if "agent." in name]
+    assert networks
+    assert all(torch.isfinite(x).all() for x in networks)
