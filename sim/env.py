@@ -6,11 +6,13 @@ limit.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
+from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
@@ -20,7 +22,7 @@ from sim.layout import Layout
 from sim.limits import pack_limits
 from sim.observation import MANEUVERS, observation_spec, state_spec
 from sim.orders import OrderType, PickAndDeliver
-from sim.scene import DriveModel, SceneConfig, open_scene, robot_names
+from sim.scene import DriveModel, RewardConfig, RobotConfig, SceneConfig, open_scene, robot_names
 from sim.vector_spec import VectorSpec
 from sim.warehouse import Warehouse
 
@@ -28,8 +30,11 @@ Controller = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.float6
 """Turns maneuvers [robots] and observations [robots, size] into commands, written [robots, 2]: speed, turn rate."""
 
 
-class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
+class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int], EzPickle):
     """A fleet of robots with an endless stream of orders.
+
+    A copy, also one in another process, is built anew from the same arguments: it has the same map, and begins with a
+    reset. At the end of a `with` block it is closed.
 
     Args:
         scene: a shipped scene's name, a map file, or the settings of a scene.
@@ -41,7 +46,8 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         orders: the order type.
 
     Raises:
-        InputError: no such scene, a map or a setting that is not valid, or more robots than free cells.
+        InputError: no such scene, a map or a setting that is not valid, or more robots than free cells; and by every
+            method that needs an episode, before `reset` and after `close`.
     """
 
     metadata: ClassVar[dict[str, Any]] = {
@@ -61,10 +67,15 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         render_mode: str | None = None,
         controller: Controller | None = None,
         orders: OrderType = PickAndDeliver,
+        **elsewhere: object,
     ) -> None:
+        for name in elsewhere:
+            raise InputError(f"WarehouseEnv has no argument {name!r}; {_place_of(name)}")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise InputError(f"render_mode is {render_mode!r}; valid is None or 'rgb_array'")
         self.scene, self.layout = open_scene(scene, robots, drive, layout)
+        built = {"render_mode": render_mode, "controller": controller, "orders": orders}
+        EzPickle.__init__(self, self.scene, layout=self.layout, **built)
         self.render_mode = render_mode
         n, robot = self.scene.robots, self.scene.robot
         self.possible_agents = robot_names(n)
@@ -79,6 +90,7 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
         self._commands = np.zeros((n, 2))
         self._ticks, self._decisions = self.scene.ticks, self.scene.decisions
         self._decision = 0
+        self._began = self._closed = False
         self._seeds = np.random.default_rng()
 
     def _built_in_controller(self) -> Controller:
@@ -105,13 +117,15 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
                 of a larger fleet would have, so that one robot can be run as if the others were not there.
 
         Raises:
-            InputError: there is no such first robot, or the seed is negative.
+            InputError: there is no such first robot, the seed is negative, or the environment was closed.
         """
+        if self._closed:
+            self._require_episode("reset")
         episode = int(self._seeds.integers(2**63)) if seed is None else seed
         self._warehouse.reset(episode, (options or {}).get("first_robot", 0))
         if seed is not None:
             self._seeds = np.random.default_rng(seed)
-        self._decision = 0
+        self._decision, self._began = 0, True
         self.agents = list(self.possible_agents)
         return self._observe(), self._infos()
 
@@ -150,14 +164,24 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
 
     def _read(self, actions: Mapping[str, int]) -> list[int]:
         if not self.agents:
+            self._require_episode("step")
             raise InputError("step was called after the end of the episode; call reset first")
         chosen = []
         for agent in self.agents:
             action = actions.get(agent)
-            if action is None or action not in _ACTIONS:
-                raise InputError(f"the action of {agent} is {action!r}; valid is 0 to {len(MANEUVERS) - 1}")
+            if isinstance(action, np.ndarray) and action.size == 1:
+                action = action.item()
+            if action is None or isinstance(action, np.ndarray) or action not in _ACTIONS:
+                given = " ".join(repr(action).split())
+                raise InputError(f"the action of {agent} is {given}; valid is 0 to {len(MANEUVERS) - 1}")
             chosen.append(action)
         return chosen
+
+    def _require_episode(self, call: str) -> None:
+        if self._closed:
+            raise InputError(f"{call} was called after close; valid is a new WarehouseEnv")
+        if not self._began:
+            raise InputError(f"{call} was called before reset; call reset first")
 
     def _observe(self) -> dict[str, NDArray[np.float32]]:
         return dict(zip(self.possible_agents, self._warehouse.sensors.observations.copy(), strict=True))
@@ -167,18 +191,38 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int]):
 
     def state(self) -> NDArray[np.float32]:
         """Return the global state [state_spec.size], for the learner alone."""
+        self._require_episode("state")
         return self._warehouse.sensors.state(self._decision / self._decisions)
 
     def render(self) -> NDArray[np.uint8] | None:
         """Return a picture [height, width, 3], where `render_mode` is `rgb_array`."""
+        self._require_episode("render")
         return None if self.render_mode is None else self._warehouse.render()
 
     def close(self) -> None:
         """End the simulation; calling it again does nothing."""
+        self._closed, self.agents = True, []
         self._warehouse.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 _ACTIONS = range(len(MANEUVERS))
+
+
+def _place_of(name: str) -> str:
+    """Return where a setting belongs that somebody looked for among the arguments of `WarehouseEnv`."""
+    nested = (("robot", RobotConfig), ("reward", RewardConfig))
+    if name in {field.name for field in fields(SceneConfig)}:
+        return f"valid is WarehouseEnv(SceneConfig({name}=...)), from sim.scene"
+    for part, kind in nested:
+        if name in {field.name for field in fields(kind)}:
+            return f"valid is WarehouseEnv(SceneConfig({part}={kind.__name__}({name}=...))), from sim.scene"
+    return "valid are scene, robots, drive, layout, render_mode, controller, orders; see SceneConfig for all settings"
 
 
 def _box(spec: VectorSpec) -> Box:

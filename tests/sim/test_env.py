@@ -205,8 +205,9 @@ def test_pictures_show_the_floor_and_change_as_robots_move(make: Make) -> None:
     later = env.render()
     assert later is not None
     assert (later != first).any(axis=2).mean() > 0.005
-    make("crossing").reset(seed=0)
-    assert make("crossing").render() is None
+    blind = make("crossing")
+    blind.reset(seed=0)
+    assert blind.render() is None
 
 
 def test_close_twice_is_harmless(make: Make) -> None:
