@@ -1,6 +1,8 @@
 """The front door: the command line. It finds the command first and loads only what that command needs."""
 
 import difflib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -14,9 +16,20 @@ NEEDS_EXTRA = "this needs the extra: pip install 'fleetmix[train]'"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line.
 
-    Exit code 2 and one line for a user's mistake, 1 for a job that failed, 130 for an interrupt.
+    Exit code 2 and one line for a user's mistake, 1 for a job that failed, 130 for an interrupt; 141, as of a program
+    that SIGPIPE ended, where nobody reads the output any more.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        try:
+            _answer(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python itself flushes at the end
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _answer(arguments: Sequence[str]) -> None:
     try:
         if not arguments or arguments[0] in ("-h", "--help"):
             print(overview())

@@ -19,6 +19,8 @@ from tyro import _errors as tyro_errors
 from sim.errors import InputError
 
 Command = Callable[..., None]
+_COMPLETION = {"--tyro-print-completion": " SHELL", "--tyro-write-completion": " SHELL FILE"}
+_SHELLS = ("bash", "zsh", "fish")  # of those that tyro knows, tcsh needs another package
 
 
 def parse(command: Command, settings: object, arguments: Sequence[str]) -> functools.partial[None]:
@@ -45,9 +47,22 @@ def parse(command: Command, settings: object, arguments: Sequence[str]) -> funct
 
 
 def write_completion(commands: Mapping[str, Command], settings: object, arguments: Sequence[str]) -> None:
-    """Write a shell's completion script: `--tyro-write-completion {bash,zsh,tcsh,fish} FILE`."""
+    """Write a shell's completion script, to a file or to standard output, and exit.
+
+    Raises:
+        InputError: the arguments are none of `_COMPLETION`, or the file can't be written.
+    """
+    flag, *rest = arguments
+    if not rest or rest[0] not in _SHELLS or len(rest) != _COMPLETION.get(flag, "").count(" "):
+        raise InputError(
+            f"{' '.join(arguments)!r} asks for no completion script; valid is "
+            f"{' or '.join(flag + words for flag, words in _COMPLETION.items())}, with {', '.join(_SHELLS)} for SHELL"
+        )
     deferred = {name: _deferred(command, settings) for name, command in commands.items()}
-    tyro.extras.subcommand_cli_from_dict(deferred, prog="fleetmix", args=arguments)
+    try:
+        tyro.extras.subcommand_cli_from_dict(deferred, prog="fleetmix", args=arguments)
+    except OSError as error:
+        raise InputError(f"completion script {rest[-1]!r} can't be written: {error.strerror}") from error
 
 
 def _explain(event: tyro_errors.ParseErrorEvent, command: Callable[..., Any], arguments: Sequence[str]) -> str | None:

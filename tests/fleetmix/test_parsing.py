@@ -111,3 +111,36 @@ def test_a_shell_gets_a_completion_script(shell: str, tmp_path: Path) -> None:
         write_completion({"go": go}, DEFAULTS, ["--tyro-write-completion", shell, str(script)])
     assert not stop.value.code
     assert all(word in script.read_text() for word in ("go", "speed.limit", "fleetmix"))
+
+
+def test_a_completion_script_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        write_completion({"go": go}, DEFAULTS, ["--tyro-print-completion", "fish"])
+    assert not stop.value.code
+    assert "speed.limit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--tyro-complete",
+        "--tyro-complete bash",
+        "--tyro-print-completion",
+        "--tyro-print-completion bash file",
+        "--tyro-write-completion bash",
+        "--tyro-write-completion tcsh file",
+    ],
+)
+def test_what_asks_for_no_completion_script_is_one_sentence(line: str) -> None:
+    with pytest.raises(InputError) as error:
+        write_completion({"go": go}, DEFAULTS, line.split())
+    assert str(error.value) == (
+        f"{line!r} asks for no completion script; valid is --tyro-print-completion SHELL or --tyro-write-completion "
+        "SHELL FILE, with bash, zsh, fish for SHELL"
+    )
+
+
+def test_a_completion_script_that_can_not_be_written_is_one_sentence(tmp_path: Path) -> None:
+    script = tmp_path / "missing" / "script"
+    with pytest.raises(InputError, match="can't be written: No such file or directory"):
+        write_completion({"go": go}, DEFAULTS, ["--tyro-write-completion", "bash", str(script)])

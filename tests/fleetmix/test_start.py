@@ -1,6 +1,7 @@
 """What the command line loads before it knows what to do: a person who asks for help must not wait for torch."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -68,3 +69,15 @@ def test_the_version_is_that_of_the_installation(capsys: pytest.CaptureFixture[s
     fleetmix.main(["--version"])
     assert capsys.readouterr().out == f"fleetmix {version('fleetmix')}\n"
     assert f'version = "{version("fleetmix")}"' in Path("pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("line", ["--help", "train --help"])
+@pytest.mark.parametrize("buffered", [True, False])
+def test_who_reads_no_further_ends_a_command_without_a_word(line: str, buffered: bool) -> None:
+    command = [sys.executable, *([] if buffered else ["-u"]), "-m", "fleetmix", *line.split()]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, said = process.communicate()
+    assert (process.returncode, said) == (141, "")
