@@ -49,10 +49,13 @@ def wait_for_sensors(robot: psutil.Process) -> None:
 def test_ctrl_c_ends_a_drive_with_processes_and_leaves_none_behind(mlp_bundle: Path) -> None:
     arguments = [sys.executable, "-m", "fleetmix", "drive", str(mlp_bundle), "--processes", "--episodes", "1000"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        robots = wait_for_robots(process.pid)
-        wait_for_sensors(robots[0])
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=20)[0]
+        try:
+            robots = wait_for_robots(process.pid)
+            wait_for_sensors(robots[0])
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=60)[0]
+        finally:
+            process.kill()  # the context would wait for its thousand episodes
     assert process.returncode == 130
     assert said == "fleetmix: interrupted\n"
     assert not any(robot.is_running() for robot in robots)
