@@ -5,7 +5,6 @@ only one that uses the gate. The networks run in a second thread, so that one th
 saying stop.
 """
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -57,13 +56,13 @@ class RobotLoop:
         self._fresh = True  # the next computation forgets the past
         self._session = 0
         self._deadline = time.monotonic_ns()  # when the newest sensors are too old [ns]
-        self._ended = threading.Event()
+        self._ended = False  # not an Event: a signal's handler that another signal interrupts would wait for itself
         self.latencies: deque[int] = deque(maxlen=_LATENCIES)
         """From the arrival of sensors to the command [ns], of the last ones, emptied by whoever reads it."""
 
     def end(self) -> None:
         """Make `run` return; may be called from anywhere."""
-        self._ended.set()
+        self._ended = True
         self._inbox.wake()
 
     def run(self) -> None:
@@ -75,7 +74,7 @@ class RobotLoop:
             self._stop(Reason.SHUTDOWN, "the process ends", None)
 
     def _loop(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended:
             received = self._inbox.take(self._wait_timeout())
             if received is not None:
                 self._answer(received)
