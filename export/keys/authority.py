@@ -66,7 +66,7 @@ class Authority:
         """Return the one whose files lie in a folder.
 
         Raises:
-            InputError: a file is missing or is none of an authority.
+            InputError: a file is missing or is none of an authority, or the authority has expired.
         """
         try:
             certificate = x509.load_pem_x509_certificate((folder / CERTIFICATE).read_bytes())
@@ -78,6 +78,9 @@ class Authority:
             raise InputError(f"{folder} holds no authority ({why}); valid is a folder of fleetmix keys") from error
         if not isinstance(key, EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
             raise InputError(f"{folder / KEY} is not the key of {folder / CERTIFICATE}; valid is what belongs together")
+        end = certificate.not_valid_after_utc
+        if end <= datetime.datetime.now(datetime.UTC):
+            raise InputError(f"{folder / CERTIFICATE} expired on {end:%Y-%m-%d}; valid is a new folder of keys")
         return cls(certificate, key)
 
     @property
@@ -110,9 +113,12 @@ def expiry(certificate: bytes) -> datetime.datetime:
 
 
 def hosts_of(certificate: bytes) -> tuple[str, ...]:
-    """Return the names and addresses in a base's certificate (PEM)."""
+    """Return the names and addresses in a base's certificate (PEM); raise ValueError where it is none of a base."""
     extensions = x509.load_pem_x509_certificate(certificate).extensions
-    names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound as error:
+        raise ValueError("a certificate without hosts") from error
     return tuple(str(name.value) for name in names)
 
 

@@ -45,7 +45,11 @@ def make_keys(
     Raises:
         InputError: the folder holds something, can't be written, or a name or a host is not valid.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    try:
+        free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    except OSError as error:
+        raise InputError(f"can't read {str(folder)!r}: {error.strerror}") from error
+    if not free:
         raise InputError(
             f"{str(folder)!r} holds something; valid is a new folder, or to add to its keys or revoke some"
         )

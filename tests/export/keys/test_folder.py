@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 import fleetmix
+from export.keys import authority
 from export.keys import folder as keys_folder
 from policies.files import write_atomically
 from sim.errors import InputError
@@ -204,6 +205,35 @@ def test_keys_of_two_folders_do_not_mix(keys: Path, tmp_path: Path) -> None:
     (keys / "ca.key").write_bytes((other / "ca.key").read_bytes())
     with pytest.raises(InputError, match=r"ca\.key is not the key of"):
         keys_folder.change_keys(keys, [], ["robot_1"], DAY)
+
+
+def test_an_authority_that_expired_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(authority, "_LASTS", datetime.timedelta(0))
+        keys = make(tmp_path / "keys")
+    before = content(keys)
+    with pytest.raises(InputError, match=r"ca\.pem expired on \d{4}-\d\d-\d\d; valid is a new folder of keys"):
+        keys_folder.change_keys(keys, [], ["robot_1"], DAY)
+    assert content(keys) == before
+
+
+def test_a_base_whose_certificate_names_no_host_is_refused(keys: Path) -> None:
+    changed = settings(keys, "base")
+    changed["transport"]["link"]["tls"]["listen_certificate_base64"] = base64.b64encode(
+        (keys / "ca.pem").read_bytes()
+    ).decode()
+    (keys / "base.json").write_text(json.dumps(changed))
+    with pytest.raises(InputError, match="a certificate without hosts"):
+        keys_folder.change_keys(keys, [], ["robot_1"], DAY)
+
+
+def test_a_folder_that_can_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match=r"can't read .*: Permission denied"):
+        keys_folder.make_keys(tmp_path, ["robot_0"], ["127.0.0.1"], DAY)
 
 
 def test_what_is_missing_is_named(
