@@ -32,6 +32,8 @@ def train(settings: Settings, short: Shortcuts, run: Path | None = None, resume:
     """
     from policies.train import train as train_fleet
 
+    if run == Path():  # what an empty name means as well
+        raise InputError("run is the folder where you are, or no name; valid is a folder of its own")
     config = short.resolve(settings)
     if config.env and (short.scene, short.robots) != (None, None):
         raise InputError("scene and robots belong to the warehouse; valid with --env is to leave them out")

@@ -10,6 +10,9 @@ ALGOS: tuple[Algo, ...] = get_args(Algo)
 TeamReward = Literal["mean", "sum"]
 Truncation = Literal["bootstrap", "end"]
 
+WIDEST = 4096
+"""Widest hidden layer [units]; a robot's processor takes some milliseconds for it."""
+
 
 @dataclass(frozen=True)
 class AgentConfig:
@@ -25,8 +28,8 @@ class AgentConfig:
     def __post_init__(self) -> None:
         if self.kind not in get_args(AgentKind):
             raise ValueError(f"AgentConfig.kind is {self.kind!r}; valid is one of {', '.join(get_args(AgentKind))}")
-        if self.hidden < 1:
-            raise ValueError(f"AgentConfig.hidden is {self.hidden}; valid is 1 or more")
+        if not 1 <= self.hidden <= WIDEST:
+            raise ValueError(f"AgentConfig.hidden is {self.hidden}; valid is 1 to {WIDEST}")
 
 
 @dataclass(frozen=True)

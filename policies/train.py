@@ -11,6 +11,7 @@ import torch
 
 from policies.evaluate import solo_throughput
 from policies.loop import TrainingLoop
+from policies.memory import require_memory
 from policies.rollout import RolloutStoppedError, open_rollout
 from policies.runs.checkpoint import CheckpointInfo, load_checkpoint
 from policies.runs.config import TrainConfig
@@ -70,6 +71,7 @@ def _train(config: TrainConfig, run: Path, resume: bool, lock: RunLock) -> Train
             except RolloutStoppedError as error:  # nothing was learned that could be saved
                 raise KeyboardInterrupt from error
             try:
+                require_memory(config, rollout.team)
                 lock.take()
                 if not resume:  # a whole training may have passed since the first look
                     require_free(run)

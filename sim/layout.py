@@ -255,12 +255,12 @@ def load_layout(scene: str | Path) -> Layout:
     Raises:
         InputError: there is no such scene or file, or its map is not valid.
     """
-    shipped = LAYOUTS / f"{scene}.map"
-    path = shipped if str(scene) in scene_names() else Path(scene)
-    if not path.is_file():
-        raise InputError(f"scene {str(scene)!r} is neither a shipped one ({', '.join(scene_names())}) nor a map file")
+    path = LAYOUTS / f"{scene}.map" if str(scene) in scene_names() else Path(scene)
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.is_file():
+            return parse_layout(path.read_text(encoding="utf-8"), path.stem)
     except UnicodeDecodeError as error:
         raise InputError(f"scene file {str(path)!r} is no text: {error.reason} at byte {error.start}") from error
-    return parse_layout(text, path.stem)
+    except OSError as error:
+        raise InputError(f"scene file {str(path)!r} can't be read: {error.strerror}") from error
+    raise InputError(f"scene {str(scene)!r} is neither a shipped one ({', '.join(scene_names())}) nor a map file")

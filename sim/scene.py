@@ -65,11 +65,17 @@ class RobotConfig:
         margin, rays = self.safety_margin, self.lidar_rays
         counts = ("lidar_rays", "neighbours")
         _require_positive("robot", self, *(f.name for f in fields(self) if f.name not in ("safety_margin", *counts)))
+        for name, most in _MOST.items():
+            require(getattr(self, name) <= most, f"robot.{name}", getattr(self, name), f"above 0, at most {most:g}")
         require(self.radius < 0.5, "robot.radius", self.radius, "below 0.5 m, so that it fits into a 1 m aisle")
         require(_is_number(margin) and 0 <= margin < 0.2, "robot.safety_margin", margin, "at least 0 and below 0.2 m")
         require(_is_count(rays) and 8 <= rays <= 1440, "robot.lidar_rays", rays, "a whole number from 8 to 1440")
         near = self.neighbours
         require(_is_count(near) and near <= 64, "robot.neighbours", near, "a whole number from 1 to 64")
+
+
+_MOST = {"max_speed": 5.0, "max_turn_rate": 20.0, "max_acceleration": 50.0, "max_turn_acceleration": 500.0}
+"""More than such robots do [m/s, rad/s and their changes]; steps of 25 ms (0.13 m at most) still resolve a contact."""
 
 
 @dataclass(frozen=True)

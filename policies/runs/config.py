@@ -8,6 +8,9 @@ from policies.config import ALGOS, AgentConfig, Algo, LearnerConfig, TeamReward,
 from sim.errors import require
 from sim.scene import SceneConfig
 
+SHORTEST = 0.01
+"""Training shorter than this would be over before it began [min]."""
+
 
 @dataclass(frozen=True)
 class RolloutConfig:
@@ -86,7 +89,8 @@ class TrainConfig:
         for name, valid in choices.items():
             require(getattr(self, name) in valid, name, getattr(self, name), ", ".join(valid))
         require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
-        require(math.isfinite(self.minutes) and self.minutes > 0, "minutes", self.minutes, "a finite number above 0")
+        usable = math.isfinite(self.minutes) and self.minutes >= SHORTEST
+        require(usable, "minutes", self.minutes, f"a finite number from {SHORTEST} up")
         require(self.steps >= 0, "steps", self.steps, "a whole number from 0 up")
         for name in ("batch", "replay", "log_every"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1 up")

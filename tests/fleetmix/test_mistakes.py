@@ -102,6 +102,10 @@ def test_a_map_with_room_for_fewer_robots_than_it_asks_for(tmp_path: Path, capsy
         (["evaluate", "no/such/run", "--json", "tests"], ["'tests' is a folder"]),
         (["evaluate", "no/such/run", "--seed", "-1"], ["seed is -1"]),
         (["fleet", "--seed", "-1"], ["seed is -1"]),
+        (["train", "--minutes", "1e-9"], ["minutes is 1e-09; valid is a finite number from 0.01 up"]),
+        (["train", "--agent.hidden", "10000000"], ["AgentConfig.hidden is 10000000; valid is 1 to 4096"]),
+        (["train", "--scene.robot.max-speed", "1000"], ["robot.max_speed is 1000.0; valid is above 0, at most 5"]),
+        (["train", "--scene", "x" * 300], ["can't be read: File name too long"]),
         (["fleet", "--minutes", "nan"], ["minutes is nan"]),
         (["fleet", "--listen", "tcp/127.0.0.1:99999"], ["'tcp/127.0.0.1:99999' is none; valid is such as tcp/"]),
     ],
@@ -114,6 +118,11 @@ def test_a_mistake_gets_one_line_that_names_what_is_valid(
     for part in says:
         assert part in error
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["", "."])
+def test_a_run_needs_a_folder_of_its_own(name: str, capsys) -> None:
+    assert "valid is a folder of its own" in fail(["train", "--run", name], capsys)
 
 
 def continuous():
