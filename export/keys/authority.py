@@ -107,11 +107,6 @@ class Authority:
         return _identity(builder.sign(self._key, SHA256()), key)
 
 
-def expiry(certificate: bytes) -> datetime.datetime:
-    """Return until when a certificate (PEM) counts, UTC."""
-    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
-
-
 def hosts_of(certificate: bytes) -> tuple[str, ...]:
     """Return the names and addresses in a base's certificate (PEM); raise ValueError where it is none of a base."""
     extensions = x509.load_pem_x509_certificate(certificate).extensions
