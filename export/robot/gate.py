@@ -30,6 +30,7 @@ class Gate:
         control_period: time between two commands [s].
         latch: the emergency stop.
         transmit: publishes a message.
+        now: the monotonic clock [ns].
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Gate:
         control_period: float,
         latch: StopLatch,
         transmit: Callable[[bytes], None],
+        now: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._wire, self._robot, self._config, self._latch, self._transmit = wire, robot, config, latch, transmit
+        self._now = now
         self._changes = (
             config.max_acceleration * control_period * (1 + _ROUNDING),
             config.max_turn_acceleration * control_period * (1 + _ROUNDING),
@@ -87,7 +90,7 @@ class Gate:
                 strict=True,
             )
         )
-        if time.monotonic_ns() > fresh_until:
+        if self._now() > fresh_until:
             raise RefusedError(Reason.STALE_SENSORS, "the sensors became too old while the command was computed")
         self.require_released()
         self._answered = sensors.header
@@ -113,7 +116,7 @@ class Gate:
     def _publish(
         self, v: float, w: float, waypoint: tuple[float, float], mode: Mode, reason: Reason, maneuver: int
     ) -> None:
-        header = Header(self.session, next(self._sequence), time.monotonic_ns())
+        header = Header(self.session, next(self._sequence), self._now())
         command = Command(header, self._answered, v, w, waypoint, mode, reason, maneuver, self._latch.state)
         self._transmit(self._wire.pack_command(self._robot, command))
         self.reason = reason

@@ -8,7 +8,7 @@ saying stop.
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OverrunError
 
 from export.protocol.messages import Reason, Sensors
@@ -35,6 +35,8 @@ class RobotLoop:
         timed: whether the clock counts; not in lock-step, where the base waits for every command.
         report: told of every stop, with what led to it.
         log: told when the base obeys another process, or this one again.
+        now: the monotonic clock [ns].
+        worker: where the pilot computes; by default a thread of its own.
     """
 
     def __init__(
@@ -47,15 +49,17 @@ class RobotLoop:
         timed: bool,
         report: Report,
         log: Callable[[str], None],
+        now: Callable[[], int] = time.monotonic_ns,
+        worker: Executor | None = None,
     ) -> None:
         self._pilot, self._inbox, self._latch, self._gate, self._report = pilot, inbox, latch, gate, report
         self._log, self._obeyed, self._not_obeyed = log, True, 0
-        self._period, self._timed = control_period, timed
-        self._worker = ThreadPoolExecutor(1, "pilot")
+        self._period, self._timed, self._now = control_period, timed, now
+        self._worker = worker or ThreadPoolExecutor(1, "pilot")
         self._pending: Future[Decision] | None = None
         self._fresh = True  # the next computation forgets the past
         self._session = 0
-        self._deadline = time.monotonic_ns()  # when the newest sensors are too old [ns]
+        self._deadline = self._now()  # when the newest sensors are too old [ns]
         self._ended = False  # not an Event: a signal's handler that another signal interrupts would wait for itself
         self.latencies: deque[int] = deque(maxlen=_LATENCIES)
         """From the arrival of sensors to the command [ns], of the last ones, emptied by whoever reads it."""
@@ -69,25 +73,26 @@ class RobotLoop:
         """Drive until `end`; the last command is a stop."""
         self._report(Reason.NO_SENSORS, "waiting for sensors")
         try:
-            self._loop()
+            while not self._ended:
+                self.step(self.patience())
         finally:
             self._stop(Reason.SHUTDOWN, "the process ends", None)
 
-    def _loop(self) -> None:
-        while not self._ended:
-            received = self._inbox.take(self._wait_timeout())
-            if received is not None:
-                self._answer(received)
-            elif self._latch.stopped and self._gate.reason is not Reason.EMERGENCY_STOP:
-                self._stop(Reason.EMERGENCY_STOP, "told to stop", None)
-            elif self._timed and time.monotonic_ns() >= self._deadline:
-                self._on_timeout()
+    def step(self, timeout: float) -> None:
+        """Answer the sensors that are here or come within `timeout` [s]; without any, say stop where it is time to."""
+        received = self._inbox.take(timeout)
+        if received is not None:
+            self._answer(received)
+        elif self._latch.stopped and self._gate.reason is not Reason.EMERGENCY_STOP:
+            self._stop(Reason.EMERGENCY_STOP, "told to stop", None)
+        elif self._timed and self._now() >= self._deadline:
+            self._on_timeout()
 
-    def _wait_timeout(self) -> float:
+    def patience(self) -> float:
         """Return how long to wait for sensors [s]; a silent base is told to stop every period."""
         if not self._timed:
             return 1.0
-        left = (self._deadline - time.monotonic_ns()) / 1e9
+        left = (self._deadline - self._now()) / 1e9
         return left if left > 0 else self._period
 
     def _on_timeout(self) -> None:
@@ -116,7 +121,7 @@ class RobotLoop:
         else:
             self._report(Reason.NONE, "")
             self._fresh = False
-        self.latencies.append(time.monotonic_ns() - received.arrival)
+        self.latencies.append(self._now() - received.arrival)
 
     def _notice(self, process: int) -> None:
         """Go on in a new session where the base obeys another process, or refuses this one's messages."""
@@ -143,7 +148,7 @@ class RobotLoop:
         if self._pending is not None and not self._pending.done():
             raise RefusedError(Reason.OVERRUN, "the computation for earlier sensors still runs")
         self._pending = self._worker.submit(self._pilot.decide, received.sensors, self._fresh)
-        left = self._period - (time.monotonic_ns() - received.arrival) / 1e9
+        left = self._period - (self._now() - received.arrival) / 1e9
         try:
             return self._pending.result(max(left, 0.0) if self._timed else None)
         except OverrunError:
