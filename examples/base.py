@@ -89,7 +89,7 @@ def main() -> None:
             nobody_else = np.zeros((0, 7))  # what other robots within radio range broadcast
             sensors = Sensors(
                 header, map_hash(layout.text()), robot.pose, robot.velocity, robot.goal, robot.carrying,
-                base.latch.state, base.process, scan := robot.scan(), nobody_else,
+                base.latch.tell(), base.process, scan := robot.scan(), nobody_else,
             )  # fmt: skip
             publish(wire.pack_sensors(base.address, sensors))
             with changed:

@@ -143,7 +143,7 @@ class Fleet:
             received = broadcasts[in_radio_range(i, warehouse.poses, self.scene.robot.radio_range, self._wire.slots)]
             sensors = Sensors(
                 header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(warehouse.carrying[i]),
-                base.latch.state, base.process, sensed.lidar[i], received,
+                base.latch.tell(), base.process, sensed.lidar[i], received,
             )  # fmt: skip
             publish(self._wire.pack_sensors(base.address, sensors))
         self.periods += 1

@@ -15,12 +15,14 @@ from export.protocol.messages import Stop, StopState, pack_stop, read_stop
 
 MOST_STOPS = 256
 """Stops that hold, and released ones, of which the numbers are remembered."""
+_PEER = Header(0, 0, 0)
 
 
 class StopLatch:
     """Whether a robot is stopped.
 
-    Each sender has one place: its next stop takes the place of the one before. Stops beyond `MOST_STOPS` share one stop
+    Each sender has one place: its next stop, by the sequence number, takes the place of the one before; one that was
+    overtaken on the way takes a place of its own. Stops beyond `MOST_STOPS` share one stop
     of the latch's own, whose number is told to those who ask what holds. So every stop holds, and none is lost.
 
     Args:
@@ -30,10 +32,11 @@ class StopLatch:
     def __init__(self, robot: str) -> None:
         self._addresses = (address(robot), address(EVERY_ROBOT))
         self._lock = threading.Lock()
-        self._holding: dict[int, int] = {}  # number: session of its sender, 0 for the other side; as they came
+        self._holding: dict[int, Header] = {}  # number: header of its message, _PEER from the other side; as they came
         self._overflow = 0  # number of the stop that stands for those that found no place
         self._released: deque[int] = deque(maxlen=MOST_STOPS)
         self._peer_released = 0  # a released stop that the other side still holds
+        self._told = 0  # messages to the other side
         self.dropped: Counter[str] = Counter()
         """Messages that changed nothing, by reason."""
 
@@ -48,12 +51,12 @@ class StopLatch:
         with self._lock:
             return [*self._holding, *([self._overflow] if self._overflow else [])]
 
-    @property
-    def state(self) -> StopState:
-        """What to tell the other side: a stop that holds, or that one which it holds was released."""
-        with self._lock:
-            held = next(iter(self._holding), self._overflow)
-            return StopState(held, True) if held else StopState(self._peer_released, False)
+    def tell(self) -> StopState:
+        """Return what the next message tells the other side: of the stops that hold the one whose turn it is, or that
+        one which the other side holds was released."""
+        held = self.holding
+        self._told += 1
+        return StopState(held[self._told % len(held)], True) if held else StopState(self._peer_released, False)
 
     def receive(self, data: bytes, releases: bool) -> bool:
         """Obey a message; return whether it was one for this robot.
@@ -71,7 +74,7 @@ class StopLatch:
             if stop.release and not releases:
                 self.dropped["release_as_stop"] += 1
                 return True
-            obeyed = self._release(stop.number) if stop.release else self._latch(stop.number, stop.header.session)
+            obeyed = self._release(stop.number) if stop.release else self._latch(stop.number, stop.header)
             self.dropped["without_effect"] += not obeyed
             return True
 
@@ -79,16 +82,17 @@ class StopLatch:
         """Take over what the other side knows; `releases` tells whether its releases count."""
         with self._lock:
             self._peer_released = 0
-            if peer.latched and not self._latch(peer.number, 0) and peer.number in self._released:
+            if peer.latched and not self._latch(peer.number, _PEER) and peer.number in self._released:
                 self._peer_released = peer.number
             elif releases and not peer.latched:
                 self._release(peer.number)
 
-    def _latch(self, number: int, sender: int) -> bool:
+    def _latch(self, number: int, sent: Header) -> bool:
         if number in (0, self._overflow) or number in self._holding or number in self._released:
             return False
-        earlier = [held for held, session in self._holding.items() if session == sender != 0]
-        self._holding[number] = sender  # before the earlier one goes: there is no moment without a stop
+        session, sequence, _ = sent
+        earlier = [n for n, of in self._holding.items() if of.session == session != 0 and of.sequence < sequence]
+        self._holding[number] = sent  # before the earlier one goes: there is no moment without a stop
         for held in earlier:
             self._release(held)
         if len(self._holding) > MOST_STOPS:

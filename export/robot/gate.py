@@ -103,9 +103,8 @@ class Gate:
         Raises:
             RefusedError: names the stop.
         """
-        number, latched = self._latch.state
-        if latched:
-            raise RefusedError(Reason.EMERGENCY_STOP, f"stop {number:016x} holds")
+        if holding := self._latch.holding:
+            raise RefusedError(Reason.EMERGENCY_STOP, f"stop {holding[0]:016x} holds")
 
     def stop(self, reason: Reason, answers: Header | None = None) -> None:
         """Tell the base to stop; `answers` are the sensors that led to it, by default the last ones."""
@@ -117,6 +116,6 @@ class Gate:
         self, v: float, w: float, waypoint: tuple[float, float], mode: Mode, reason: Reason, maneuver: int
     ) -> None:
         header = Header(self.session, next(self._sequence), self._now())
-        command = Command(header, self._answered, v, w, waypoint, mode, reason, maneuver, self._latch.state)
+        command = Command(header, self._answered, v, w, waypoint, mode, reason, maneuver, self._latch.tell())
         self._transmit(self._wire.pack_command(self._robot, command))
         self.reason = reason

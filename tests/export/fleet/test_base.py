@@ -130,10 +130,10 @@ def test_the_latch_holds_against_any_command(base: RobotBase) -> None:
 def test_a_base_learns_from_its_process_of_a_stop_and_never_of_a_release(base: RobotBase) -> None:
     base.receive(answer(stop=StopState(12, True)))
     assert base.command((0.4, 0.0), CLEAR) == (0.0, 0.0)
-    assert base.latch.state == (12, True)
+    assert base.latch.tell() == (12, True)
     base.receive(answer(sequence=1, answers=base.expect(), stop=StopState(12, False)))
     assert base.command((0.4, 0.0), CLEAR) == (0.0, 0.0)
-    assert base.latch.state == (12, True)
+    assert base.latch.tell() == (12, True)
 
 
 def pass_periods(base: RobotBase, clock: Clock, count: int, *processes: "Talker") -> None:

@@ -16,8 +16,8 @@ def pressed(*numbers: int) -> StopLatch:
 def exchange(base: StopLatch, process: StopLatch, times: int = 4) -> None:
     """What base and process say to each other in a few control periods."""
     for _ in range(times):
-        process.merge(base.state, releases=True)
-        base.merge(process.state, releases=False)
+        process.merge(base.tell(), releases=True)
+        base.merge(process.tell(), releases=False)
 
 
 @pytest.mark.parametrize("who", [NAME, "all"])
@@ -87,6 +87,25 @@ def test_what_one_side_missed_it_learns_from_the_other() -> None:
     assert base.holding == process.holding == []
 
 
+def test_every_stop_that_only_one_side_heard_outlives_a_restart_of_that_side() -> None:
+    base, process = pressed(12), pressed(12, 13, 14)
+    exchange(base, process)
+    assert sorted(base.holding) == [12, 13, 14]
+    process = StopLatch(NAME)
+    base.receive(stop_message(NAME, 12, release=True), releases=True)
+    exchange(base, process)
+    assert sorted(base.holding) == sorted(process.holding) == [13, 14]
+
+
+def test_a_stop_that_comes_late_does_not_take_the_place_of_the_sender_s_next_one() -> None:
+    latch = StopLatch(NAME)
+    for sequence in (2, 1):
+        latch.receive(pack_stop(address(NAME), Stop(Header(77, sequence, 0), 10 + sequence, False)), releases=False)
+    assert latch.holding == [12, 11]
+    latch.receive(stop_message(NAME, 11, release=True), releases=True)
+    assert latch.holding == [12]
+
+
 @pytest.mark.parametrize("lost", ["base", "process"])
 def test_a_stop_outlives_a_restart_of_either_side(lost: str) -> None:
     base, process = pressed(12), StopLatch(NAME)
@@ -107,7 +126,7 @@ def test_a_process_that_slept_through_everything_ends_up_free() -> None:
     for number in (12, 13):
         base.receive(stop_message(NAME, number, release=True), releases=True)
     exchange(base, process)
-    assert process.holding == base.holding == [14]  # nobody released that one
+    assert base.holding == [14]  # nobody released that one
     base.receive(stop_message(NAME, 14, release=True), releases=True)
     exchange(base, process)
     assert base.holding == process.holding == []
@@ -116,7 +135,7 @@ def test_a_process_that_slept_through_everything_ends_up_free() -> None:
 def test_a_base_that_stands_still_for_a_reason_of_its_own_latches_nothing() -> None:
     process = StopLatch(NAME)
     process.merge(StopState(0, True), releases=True)
-    assert process.state == NO_STOP
+    assert process.tell() == NO_STOP
 
 
 def test_a_flood_of_stops_fills_no_memory_and_loses_none() -> None:
@@ -126,7 +145,7 @@ def test_a_flood_of_stops_fills_no_memory_and_loses_none() -> None:
     for number in [*held, 257, 1000]:
         latch.receive(stop_message(NAME, number, release=True), releases=True)
     assert latch.stopped  # as the 257th and all after it want
-    assert latch.state == (overflow, True)
+    assert latch.tell() == (overflow, True)
     latch.receive(stop_message(NAME, overflow, release=True), releases=True)
     assert not latch.stopped
 
