@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from export.fleet.protective_field import ProtectiveField
 from export.protocol.framing import Header, WireError, address
-from export.protocol.messages import Command, Mode, Wire
+from export.protocol.messages import Command, Mode, Reason, Wire
 from export.protocol.ordering import STALE_AFTER, Ordering
 from export.protocol.stop_latch import StopLatch
 
 MISSED = 3
 """Control periods without an answer after which a process counts as gone."""
-_UNHEARD = 5
-"""Commands in a row that answer none of as many last sensors, after which the base begins a new session."""
+_UNHEARD = 3
+"""Control periods in a row in which the process answered none of as many last sensors, or found them stale, after which
+the base begins a new session."""
 _LATENCIES = 1_000
 _STANDING = 0.02
 """Below this speed a braking robot stops turning too [m/s]."""
@@ -45,6 +46,7 @@ class RobotBase:
         self._field = ProtectiveField(wire.robot, wire.control_period)
         self._ordering = Ordering(timed=False, rival="second_process")
         self._session, self._period, self._unheard = 0, 0, 0
+        self._complained, self._understood = False, False
         self._expected: Header | None = None
         self._answer: Command | None = None
         self._missed = MISSED
@@ -107,7 +109,7 @@ class RobotBase:
             self.dropped[wrong] += 1
             return
         self._missed = 0
-        self._notice(command.answers)
+        self._notice(command)
         if command.answers != self._expected:
             self.dropped["late"] += 1
             return
@@ -115,12 +117,22 @@ class RobotBase:
         self.answers += 1
         self.latencies.append(arrival - command.answers.stamp)
 
-    def _notice(self, answered: Header) -> None:
-        """Begin a new session when the process goes on answering sensors that were never sent, or long ago."""
+    def _notice(self, command: Command) -> None:
+        """Note whether the process has understood the last sensors."""
+        answered = command.answers
         lately = range(self._period - _UNHEARD, self._period)
-        heard = answered.session == self._session and answered.sequence in lately
-        none_yet = answered.session == 0
-        self._unheard = 0 if heard or none_yet else self._unheard + 1
+        if answered.session != self._session or answered.sequence not in lately:
+            self._complained |= answered.session != 0  # none yet
+        elif command.reason is Reason.STALE_SENSORS:
+            self._complained = True
+        else:
+            self._understood = True
+
+    def _require_understanding(self) -> None:
+        """Begin a new session when the process goes on refusing these sensors."""
+        if self._complained or self._understood:
+            self._unheard = self._unheard + 1 if self._complained else 0
+        self._complained = self._understood = False
         if self._unheard >= _UNHEARD:
             self.dropped["answers_other_sensors"] += self._unheard
             self._session, self._unheard = secrets.randbits(64), 0
@@ -132,6 +144,7 @@ class RobotBase:
             velocity: what they do now, v [m/s], w [rad/s].
             lidar: the base's own scan, ranges [rays], m.
         """
+        self._require_understanding()
         answer, self._expected = self._answer, None
         self._missed += answer is None
         refused = self._refusal(answer, velocity, lidar)

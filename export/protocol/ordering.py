@@ -29,7 +29,7 @@ class _Session:
     last: Header
     """Of its newest message."""
     alive: int
-    """When its last good message came [ns]."""
+    """When its last message came that was good and hardly late [ns]."""
     measured: int = 0
     """When its lateness was last measured [ns]."""
     smallest: int | None = None
@@ -75,7 +75,8 @@ class Ordering:
         late = self._lateness(session, arrival - header.stamp, arrival) if self._timed else 0
         if late > STALE_AFTER * 1e9:
             return "late", late
-        session.alive = arrival
+        if late < STALE_AFTER * 1e9 / 2:  # else another session may take over, as one whose lateness is not mistaken
+            session.alive = arrival
         return "", late
 
     def _follow(self, session: _Session) -> None:

@@ -19,8 +19,10 @@ from export.robot.pilot import Decision, Pilot, RefusedError
 
 Report = Callable[[Reason, str], None]
 _LATENCIES = 1_000
-_NOT_OBEYED = 5
+_NOT_OBEYED = 3
 """Sensors in a row by which the base obeys another process, after which this one goes on in a new session."""
+_ALONE = 500_000_000
+"""Time without sensors after which a process goes on in a new session, again and again [ns]."""
 
 
 class RobotLoop:
@@ -61,6 +63,7 @@ class RobotLoop:
         self._session = 0
         self._deadline = self._now()  # when the newest sensors are too old [ns]
         self._ended = False  # not an Event: a signal's handler that another signal interrupts would wait for itself
+        self._alone = 0  # when there will have been none for so long that a new session begins [ns]
         self.latencies: deque[int] = deque(maxlen=_LATENCIES)
         """From the arrival of sensors to the command [ns], of the last ones, emptied by whoever reads it."""
 
@@ -96,6 +99,10 @@ class RobotLoop:
         return left if left > 0 else self._period
 
     def _on_timeout(self) -> None:
+        if self._session and self._now() >= self._alone:
+            # Perhaps sensors do come, and are refused. The base hears so unless it refuses this session, too.
+            self._gate.begin_session()
+            self._alone = self._now() + _ALONE
         if self._latch.stopped:
             self._gate.stop(Reason.EMERGENCY_STOP)
         elif self._session == 0:
@@ -105,7 +112,7 @@ class RobotLoop:
 
     def _answer(self, received: Received) -> None:
         sensors = received.sensors
-        self._deadline = received.fresh_until
+        self._deadline, self._alone = received.fresh_until, received.arrival + _ALONE
         if sensors.header.session != self._session:
             self._session, self._fresh = sensors.header.session, True
         self._notice(sensors.process)

@@ -58,6 +58,11 @@ def test_one_message_of_a_stranger_costs_no_more_than_the_time_of_a_silence() ->
     assert told == ["", "", *["rival"] * 3, *[""] * 13]
 
 
+def test_a_sender_that_is_always_nearly_late_does_not_keep_another_one_out() -> None:
+    told = judged((5, 0, 0, 0), *((5, n, n, n + 2.8) for n in range(1, 4)), (6, 0, 0, 6))
+    assert told == [""] * 5
+
+
 def test_in_lock_step_a_new_session_is_followed_at_once_and_old_messages_count_no_more() -> None:
     told = judged((5, 7, 7, 7), (6, 0, 0, 7), (5, 7, 7, 7), (6, 1, 1, 7), (5, 6, 6, 8), timed=False, rival=None)
     assert told == ["", "", "doubled", "", "out_of_order"]
