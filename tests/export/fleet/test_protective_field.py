@@ -39,6 +39,6 @@ def test_a_robot_that_turns_in_place_reaches_nothing() -> None:
 
 
 def test_a_curve_is_followed() -> None:
-    left = scan(3, 0.65)  # 45 degrees to the left, 0.46 m ahead and beside
+    left = scan(3, 0.55)  # 45 degrees to the left, 0.39 m ahead and beside
     assert FIELD.blocked((1.0, 2.0), (1.0, 2.0), left)
     assert not FIELD.blocked((1.0, -2.0), (1.0, -2.0), left)
