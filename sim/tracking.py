@@ -17,9 +17,15 @@ from numpy.typing import NDArray
 from sim.limits import LIMIT
 
 AHEAD = 0.9
-"""How far ahead on the polyline the point lies that the robot steers for [m] ..."""
-NEAREST_AHEAD = 0.6
-"""... and how far at least, when the robot is off the line: it is nearer by as much as the robot is off [m]."""
+"""How far ahead on the polyline the point lies that the robot steers for, at most [m] ..."""
+OFF_AHEAD = 0.6
+"""... and at most when the robot is off the line: nearer by as much as it is off, but this [m]."""
+NEAREST_AHEAD = 0.35
+"""How far ahead it lies at rest, and where the robot must stop, so that it cuts no corner there [m] ..."""
+BACK_AHEAD = 0.05
+"""... less by as much as it is off the line, but this: it goes back to the line first, away from a rack [m] ..."""
+AHEAD_TIME = 0.8
+"""... and by how much farther for each metre a second of speed [s]."""
 OTHER_GEAR = 0.25
 """By how much the cosine of the bearing must favour the other end of the robot, before it changes gear."""
 PIVOT = 1.1
@@ -75,21 +81,23 @@ def place_on_way(points: NDArray[np.float64], head: int, count: int, x: float, y
 
 
 def point_ahead(
-    points: NDArray[np.float64], head: int, count: int, along: float, end: float, x: float, y: float
+    points: NDArray[np.float64], head: int, count: int, along: float, end: float, x: float, y: float, speed: float
 ) -> tuple[float, float, float]:
-    """Return the point of a way that a robot steers for, and how far it may come: a cusp ends the way for now.
+    """Return the point of a way that a robot steers for, and how much room it has up to where it must stop.
 
     Args:
         points: the way [at least count, 2], m.
         head: the segment that the robot is on, from `place_on_way`.
         count: how many points there are.
         along: how far along that segment [m], from `place_on_way`.
-        end: how far along the way the robot may come [m], counted from points[head].
+        end: how far along the way the robot may come [m], counted from points[head]; a cusp ends it too.
         x: where the robot is [m].
         y: where the robot is [m].
+        speed: own speed [m/s].
 
     Returns:
-        x, y of the point [m]; beyond the last point or a cusp it lies straight on. And `end`, at most up to the cusp.
+        x, y of the point [m]; beyond the last point or a cusp it lies straight on. And the room [m]: along the way, or
+        straight to the end where that is less, as a robot cuts the corners; below 0 past the end.
     """
     ax, ay = points[head, 0], points[head, 1]
     dx, dy = points[head + 1, 0] - ax, points[head + 1, 1] - ay
@@ -97,22 +105,31 @@ def point_ahead(
     dx, dy = dx / passed, dy / passed
     inside = max(along, 0.0)
     off = math.sqrt((ax + inside * dx - x) ** 2 + (ay + inside * dy - y) ** 2)
-    ahead = inside + max(AHEAD - off, NEAREST_AHEAD)
-    px, py = ax + ahead * dx, ay + ahead * dy
+    nearest = max(NEAREST_AHEAD - off, BACK_AHEAD)
+    reach = min(nearest + AHEAD_TIME * abs(speed), max(AHEAD - off, OFF_AHEAD), end - inside)
+    ahead = inside + max(reach, nearest)
+    px, py, ex, ey = ax + ahead * dx, ay + ahead * dy, ax + end * dx, ay + end * dy
     for k in range(head + 1, count - 1):
         if passed > max(ahead, end):
             break
-        bx, by = points[k, 0], points[k, 1]
-        ex, ey = points[k + 1, 0] - bx, points[k + 1, 1] - by
-        length = math.sqrt(ex * ex + ey * ey)
-        ex, ey = ex / length, ey / length
-        if dx * ex + dy * ey < CUSP:
-            return px, py, min(end, passed)
+        ax, ay = points[k, 0], points[k, 1]
+        fx, fy = points[k + 1, 0] - ax, points[k + 1, 1] - ay
+        length = math.sqrt(fx * fx + fy * fy)
+        fx, fy = fx / length, fy / length
+        if dx * fx + dy * fy < CUSP:
+            if end > passed:
+                end, ex, ey = passed, ax, ay
+            break
         if ahead > passed:
-            px, py = bx + (ahead - passed) * ex, by + (ahead - passed) * ey
-        dx, dy = ex, ey
+            px, py = ax + (ahead - passed) * fx, ay + (ahead - passed) * fy
+        if end > passed:
+            ex, ey = ax + (end - passed) * fx, ay + (end - passed) * fy
+        dx, dy = fx, fy
         passed += length
-    return px, py, end
+    room = end - along
+    if room > 0.0:
+        room = min(room, math.sqrt((ex - x) ** 2 + (ey - y) ** 2))
+    return px, py, room
 
 
 def steer(

@@ -26,10 +26,10 @@ def drive(
     v0, w0, gear, head, track = speed, 0.0, 1, 0, []
     for tick in range(120):
         head, along = place_on_way(points, head, len(points), x, y)
-        px, py, stop = point_ahead(points, head, len(points), along, end - starts[head], x, y)
+        px, py, room = point_ahead(points, head, len(points), along, end - starts[head], x, y, v0)
         cos, sin = math.cos(heading), math.sin(heading)
         forward, left = cos * (px - x) + sin * (py - y), cos * (py - y) - sin * (px - x)
-        v, w, gear = steer(forward, left, stop - along, v0, w0, gear, LIMITS)
+        v, w, gear = steer(forward, left, room, v0, w0, gear, LIMITS)
         for step in range(SUBSTEPS):
             share = (step + 0.5) / SUBSTEPS
             heading += (w0 + (w - w0) * share) * PERIOD / SUBSTEPS
