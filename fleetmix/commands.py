@@ -2,11 +2,12 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from fleetmix.fleet_commands import drive, export, fleet, keys, sign, verify
 from fleetmix.parsing import parse, write_completion
 from fleetmix.training_commands import demo, evaluate, scenes, train
-from policies.runs.config import TrainConfig
+from policies.runs.config import TrainConfig, read_config
 
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command for command in (train, evaluate, export, verify, drive, fleet, keys, sign, scenes, demo)
@@ -27,8 +28,11 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _parse(command: Callable[..., None], arguments: Sequence[str]) -> functools.partial[None]:
-    """Return the command with its arguments; a run that goes on begins with the settings in its folder."""
+    """Return the command with its arguments; a run that goes on, or has a file of settings, begins with those."""
     chosen = parse(command, TrainConfig(), arguments)
+    file = chosen.keywords.get("config")
+    if isinstance(file, Path):
+        return parse(command, read_config(file)[0], arguments)
     if chosen.keywords.get("resume") and chosen.keywords["run"] is not None:
         from policies.runs.folder import load_run
 

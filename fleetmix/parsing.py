@@ -9,18 +9,42 @@ import difflib
 import functools
 import inspect
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tyro
 from tyro import _errors as tyro_errors
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from sim.errors import InputError
 
 Command = Callable[..., None]
 _COMPLETION = {"--tyro-print-completion": " SHELL", "--tyro-write-completion": " SHELL FILE"}
 _SHELLS = ("bash", "zsh", "fish")  # of those that tyro knows, tcsh needs another package
+_NUMBERS = ConstructorRegistry()
+
+
+@_NUMBERS.primitive_rule
+def _whole_number(kind: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[int] | None:
+    """Let an int be written as 1e6, too."""
+    if kind.type is not int:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="INT",
+        instance_from_str=lambda words: _read_int(words[0]),
+        is_instance=lambda value: type(value) is int,
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+def _read_int(text: str) -> int:
+    value = float(text) if "e" in text.lower() else int(text)
+    if not math.isfinite(value) or value != int(value):
+        raise ValueError(f"{text} is no whole number")
+    return int(value)
 
 
 def parse(command: Command, settings: object, arguments: Sequence[str]) -> functools.partial[None]:
@@ -35,14 +59,20 @@ def parse(command: Command, settings: object, arguments: Sequence[str]) -> funct
         InputError: an argument is not valid.
     """
     deferred, prog = _deferred(command, settings), f"fleetmix {command.__name__}"
+    advice = f"; see {prog} --help"
 
     def fail(event: tyro_errors.ParseErrorEvent) -> None:
         sentence = _explain(event, deferred, arguments)
         if sentence is not None:  # an event that tyro has newly learned is told in tyro's own way
-            raise InputError(f"{sentence}; see {prog} --help")
+            raise InputError(sentence + advice)
 
-    with tyro_errors.on_parse_error(fail):
-        chosen: functools.partial[None] = tyro.cli(deferred, prog=prog, args=arguments)
+    try:
+        with tyro_errors.on_parse_error(fail):
+            chosen: functools.partial[None] = tyro.cli(deferred, prog=prog, args=arguments, registry=_NUMBERS)
+    except InputError as error:  # settings on the outermost level refuse past tyro
+        if str(error).endswith(advice):
+            raise
+        raise InputError(_with_flag(str(error), arguments) + advice) from error
     return chosen
 
 
@@ -69,7 +99,7 @@ def _explain(event: tyro_errors.ParseErrorEvent, command: Callable[..., Any], ar
     """Return what is wrong in a sentence, or None for an event that is not known here."""
     match event:
         case tyro_errors.InstantiationFailure(message=message, argument=None):
-            return message
+            return _with_flag(message, arguments)
         case tyro_errors.InstantiationFailure(argument=argument) if argument is not None:
             flag = argument.display_name()
             return f"{flag} is {_value_of(flag, arguments)!r}; valid is {_valid(argument.lowered.metavar)}"
@@ -83,6 +113,17 @@ def _explain(event: tyro_errors.ParseErrorEvent, command: Callable[..., Any], ar
             close = difflib.get_close_matches(tokens[0], _flags(command), n=1)
             return f"{tokens[0]!r} is no option" + (f", did you mean {close[0]}?" if close else "")
     return None
+
+
+def _with_flag(message: str, arguments: Sequence[str]) -> str:
+    """Return the message about a setting with the flag in front that it was given by, if it was."""
+    setting, is_, rest = message.partition(" is ")
+    name = setting.rpartition(".")[2]
+    for argument in arguments:
+        flag = argument.partition("=")[0]
+        if flag.startswith("--") and flag[2:].rpartition(".")[2].replace("-", "_") == name:
+            return f"{flag}{is_}{rest}"
+    return message
 
 
 def _valid(metavar: str | None) -> str:

@@ -21,7 +21,9 @@ Shortcuts = Annotated[TrainShortcuts, tyro.conf.arg(name="")]
 Evaluation = Annotated[EvalConfig, tyro.conf.arg(name="")]
 
 
-def train(settings: Settings, short: Shortcuts, run: Path | None = None, resume: bool = False) -> None:
+def train(
+    settings: Settings, short: Shortcuts, run: Path | None = None, resume: bool = False, config: Path | None = None
+) -> None:
     """Train a fleet.
 
     Args:
@@ -29,18 +31,22 @@ def train(settings: Settings, short: Shortcuts, run: Path | None = None, resume:
         short: short forms.
         run: the run folder; by default runs/SCENE-ALGO-SEED.
         resume: go on with the run in that folder.
+        config: YAML file of settings, such as the config.yaml of a run folder; flags change what it says.
     """
     from policies.train import train as train_fleet
 
     if run == Path():  # what an empty name means as well
         raise InputError("run is the folder where you are, or no name; valid is a folder of its own")
-    config = short.resolve(settings)
-    if config.env and (short.scene, short.robots) != (None, None):
+    if config is not None and resume:
+        raise InputError("config belongs to a new run; valid with --resume is to leave it out: the run has its own")
+    chosen = short.resolve(settings)
+    if chosen.env and (short.scene, short.robots) != (None, None):
         raise InputError("scene and robots belong to the warehouse; valid with --env is to leave them out")
-    result = train_fleet(config, run or _default_run(config), resume)
+    result = train_fleet(chosen, run or _default_run(chosen), resume)
     log(f"{result.steps:,} env steps in {result.seconds / 60:.1f} min; run folder: {result.run}")
     if result.interrupted:
         sys.exit(130)
+    log(f"curves: tensorboard --logdir {result.run / 'tensorboard'}")
     log(f"next: fleetmix evaluate {result.run}")
 
 

@@ -28,14 +28,18 @@ class EnvError(InputError):
         return cls(f"env {env}: {found}; valid is {valid}")
 
 
-def build_env(name: str) -> "ParallelEnv[str, Any, int]":
+def build_env(name: str, folder: str = "") -> "ParallelEnv[str, Any, int]":
     """Return what the factory `module:factory` makes.
+
+    Args:
+        name: of the factory; its module is looked for among what is installed and in the working folder.
+        folder: where it is looked for as well.
 
     Raises:
         InputError: there is no such factory.
         EnvError: it fails, or makes no parallel environment with agents.
     """
-    factory = _find_factory(name)
+    factory = _find_factory(name, folder)
     try:
         inspect.signature(factory).bind()
     except TypeError as error:
@@ -117,18 +121,24 @@ def kind(value: object) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _find_factory(name: str) -> Callable[[], Any]:
+def _find_factory(name: str, folder: str) -> Callable[[], Any]:
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
         raise InputError(f"env is {name!r}; valid is MODULE:FACTORY, such as mpe2.simple_spread_v3:parallel_env")
     here = str(Path.cwd())
     if here not in sys.path:  # an installed command does not look into the folder it is called from
         sys.path.insert(0, here)
+    if folder and folder not in sys.path:
+        sys.path.append(folder)
     with own_code(name, f"importing {module_name}"):
         try:
             factory = getattr(importlib.import_module(module_name), attribute)
         except (ImportError, AttributeError) as error:
-            raise InputError(f"env is {name!r}: {error}; valid is MODULE:FACTORY that can be imported") from error
+            places = " or ".join(dict.fromkeys(place for place in (here, folder) if place))
+            raise InputError(
+                f"env is {name!r}: {error}; valid is MODULE:FACTORY that is installed, or lies in {places} or in a "
+                "folder that the variable PYTHONPATH names"
+            ) from error
     if not callable(factory):
         raise InputError(f"env is {name!r}, a {type(factory).__name__}; valid is the name of a function or class")
     return factory  # type: ignore[no-any-return] # any callable

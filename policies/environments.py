@@ -41,6 +41,8 @@ class EnvSource:
     """What the team's reward is of its agents' rewards."""
     truncation: Truncation = "bootstrap"
     """Whether a truncated episode counts as one that goes on unseen, or as one that terminated."""
+    folder: str = ""
+    """Where the factory's module was found; it is looked for there where it is not found otherwise."""
 
     @property
     def name(self) -> str:
@@ -96,7 +98,7 @@ def make_env(source: EnvSource) -> "ParallelEnv[str, Any, int]":
         from sim.env import WarehouseEnv  # other environments need no pybullet
 
         return WarehouseEnv(source.scene, layout=source.parsed_layout())
-    return build_env(source.factory)
+    return build_env(source.factory, source.folder)
 
 
 class TeamEnv:

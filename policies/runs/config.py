@@ -2,11 +2,16 @@
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import get_args
 
 from policies.config import ALGOS, AgentConfig, Algo, LearnerConfig, TeamReward, Truncation
-from sim.errors import require
+from sim.errors import InputError, require
 from sim.scene import SceneConfig
+from sim.settings import read_settings
+
+PINS = ("layout_sha256", "env_folder")
+"""What a run's config.yaml holds besides the settings: the hash of its map, and where its environment's code lies."""
 
 SHORTEST = 0.01
 """Training shorter than this would be over before it began [min]."""
@@ -100,3 +105,24 @@ class TrainConfig:
             self.replay >= sequences, "replay", self.replay, f"at least rollout.envs x rollout.sequence, {sequences}"
         )
         require(1 <= self.warmup <= self.replay, "warmup", self.warmup, f"1 to the replay's capacity, {self.replay}")
+
+
+def read_config(path: Path) -> tuple[TrainConfig, dict[str, str]]:
+    """Return the settings in a YAML file, and those of the `PINS` that it has.
+
+    Raises:
+        InputError: the file is missing or not readable, or a setting is not valid.
+    """
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{str(path)!r} can't be read: {error.strerror}; valid is a file of settings") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{str(path)!r} is not readable as YAML ({reason}); restore it from a copy") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{str(path)!r} holds no settings; restore it from a copy")
+    pins = {name: str(values.pop(name)) for name in PINS if name in values}
+    return read_settings(TrainConfig, values, str(path)), pins

@@ -20,14 +20,12 @@ from policies.agent import AgentNetwork
 from policies.environments import EnvSource
 from policies.files import write_atomically
 from policies.runs.checkpoint import CheckpointInfo, Which, load_checkpoint
-from policies.runs.config import TrainConfig
+from policies.runs.config import PINS, TrainConfig, read_config
 from sim.errors import InputError
 from sim.layout import load_layout
-from sim.settings import read_settings
 
 CONFIG, LAYOUT, EVALUATION = "config.yaml", "layout.map", "evaluation.json"
-LAYOUT_HASH = "layout_sha256"
-"""What the settings in the folder tell of the map beside them."""
+LAYOUT_HASH, ENV_FOLDER = PINS
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,9 @@ class Run:
         """Write the settings into the folder, which is there; raise InputError when it can't be written."""
         if self.source.scene is not None:
             write_atomically(self.path / LAYOUT, self.source.layout.encode())
-        pinned = {} if self.source.scene is None else {LAYOUT_HASH: _hash(self.source.layout)}
+        pinned = {LAYOUT_HASH: _hash(self.source.layout)} if self.source.scene is not None else {}
+        if self.source.folder:
+            pinned[ENV_FOLDER] = self.source.folder
         text = yaml.safe_dump({**dataclasses.asdict(self.config), **pinned}, sort_keys=False)
         write_atomically(self.path / CONFIG, text.encode())
 
@@ -84,13 +84,17 @@ def new_run(path: Path, config: TrainConfig) -> Run:
         InputError: the folder already holds a run, or the scene's layout is not valid.
     """
     require_free(path)
-    return Run(path, config, _source(config, "" if config.env else load_layout(config.scene.layout).text()))
+    if not config.env:
+        return Run(path, config, _source(config, load_layout(config.scene.layout).text()))
+    module = config.env.partition(":")[0].partition(".")[0]
+    own = any((Path.cwd() / name).exists() for name in (f"{module}.py", module))
+    return Run(path, config, _source(config, "", str(Path.cwd()) if own else ""))
 
 
-def _source(config: TrainConfig, layout: str) -> EnvSource:
-    """Return the environment of a run; `layout` is the text of the warehouse's map, empty for another environment."""
+def _source(config: TrainConfig, layout: str, folder: str = "") -> EnvSource:
+    """Return the environment of a run; `layout` is the warehouse's map as text, `folder` where another's code lies."""
     scene = None if config.env else config.scene
-    return EnvSource(scene, layout, config.env, config.team_reward, config.truncation)
+    return EnvSource(scene, layout, config.env, config.team_reward, config.truncation, folder)
 
 
 def require_free(path: Path) -> None:
@@ -110,28 +114,16 @@ def load_run(path: Path) -> Run:
     if not path.is_dir():
         found = "is a file" if path.exists() else "does not exist"
         raise InputError(f"run folder {str(path)!r} {found}; valid is a folder that `fleetmix train` made")
-    try:
-        values = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(
-            f"run folder {str(path)!r} has no {CONFIG}; valid is one that `fleetmix train` made"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{str(path / CONFIG)!r} is not readable as YAML ({reason}); restore it from a copy"
-        ) from error
-    if not isinstance(values, dict):
-        raise InputError(f"{str(path / CONFIG)!r} holds no settings; restore it from a copy")
-    pinned = values.pop(LAYOUT_HASH, None)
-    config = read_settings(TrainConfig, values, str(path / CONFIG))
+    if not (path / CONFIG).exists():
+        raise InputError(f"run folder {str(path)!r} has no {CONFIG}; valid is one that `fleetmix train` made")
+    config, pins = read_config(path / CONFIG)
     if config.env:
-        return Run(path, config, _source(config, ""))
+        return Run(path, config, _source(config, "", pins.get(ENV_FOLDER, "")))
     try:
         layout = (path / LAYOUT).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{str(path / LAYOUT)!r} can't be read: {error.strerror}; restore it from a copy") from error
-    if pinned not in (None, _hash(layout)):
+    if pins.get(LAYOUT_HASH, _hash(layout)) != _hash(layout):
         raise InputError(f"{str(path / LAYOUT)!r} is not the map that this run began with; restore it from a copy")
     run = Run(path, config, _source(config, layout))
     run.source.parsed_layout()  # a damaged map is better found here than in a worker

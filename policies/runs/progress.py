@@ -62,7 +62,7 @@ class TrainingProgress:
             self._tell(partial(self._bar.update, self._task, **values, refresh=True))
         elif now - self._last >= PLAIN_PERIOD:
             self._last = now
-            self.log(text)
+            self.log(f"{min(1.0, done / self._total):.0%} done, {text}")
 
     def _warn_of_values(self) -> None:
         """Print a line when the mean Q leaves what the rewards allow, once until it is back."""

@@ -73,7 +73,10 @@ def test_values_come_from_the_line_and_else_from_the_defaults() -> None:
         (["x", "--key", "k", "--count", "many"], "--count is 'many'; valid is INT"),
         (["x", "--key", "k", "--count=many"], "--count is 'many'; valid is INT"),
         (["x", "--key", "k", "--speed.limit", "fast"], "--speed.limit is 'fast'; valid is FLOAT"),
-        (["x", "--key", "k", "--speed.limit", "0"], "limit is 0.0; valid is above 0"),
+        (["x", "--key", "k", "--speed.limit", "0"], "--speed.limit is 0.0; valid is above 0"),
+        (["x", "--key", "k", "--speed.limit=0"], "--speed.limit is 0.0; valid is above 0"),
+        (["x", "--key", "k", "--count", "1.5e0"], "--count is '1.5e0'; valid is INT"),
+        (["x", "--key", "k", "--count", "1e999"], "--count is '1e999'; valid is INT"),
         (["x", "--key", "k", "--kind", "odd"], "--kind is 'odd'; valid is fast, slow"),
         (["x", "--key", "k", "--mode", "c"], "--mode is 'c'; valid is a, b"),
         (["x", "--key", "k", "--count"], "--count has no value; valid is INT"),
@@ -86,6 +89,12 @@ def test_a_mistake_is_one_sentence(arguments: list[str], sentence: str) -> None:
     with pytest.raises(InputError) as error:
         parse(go, DEFAULTS, arguments)
     assert str(error.value) == f"{sentence}; see fleetmix go --help"
+
+
+@pytest.mark.parametrize(("text", "number"), [("1e6", 1_000_000), ("2.5E3", 2500), ("-3", -3), ("1_000", 1000)])
+def test_a_whole_number_may_have_an_exponent(text: str, number: int) -> None:
+    count = parse(go, DEFAULTS, ["x", "--key", "k", "--count", text]).keywords["count"]
+    assert (type(count), count) == (int, number)
 
 
 def test_help_shows_each_setting_with_unit_and_default(capsys: pytest.CaptureFixture[str]) -> None:
