@@ -52,9 +52,8 @@ def main() -> None:
     parser.add_argument("--drive", choices=DRIVE_MODELS, default="velocity")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    print(
-        "| planner | scene | robots | deliveries a robot-hour | contacts, robots + racks | deadlocks | ms a period | most |"
-    )
+    head = "planner | scene | robots | deliveries a robot-hour | contacts: robots + racks | deadlocks | mean ms | most"
+    print(f"| {head} |")
     print("|---|---|---|---|---|---|---|---|")
     seeds = range(options.seed, options.seed + options.episodes)
     with ProcessPoolExecutor(options.jobs) as pool:

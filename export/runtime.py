@@ -20,7 +20,7 @@ from export.bundle.observation_check import Observation, ObservationCheck, valid
 from export.bundle.onnx_file import check_onnx_bytes
 from sim.errors import InputError
 
-CONTROLLER_FIELDS = ("lidar", "waypoint", "velocity", "neighbours")
+CONTROLLER_FIELDS = ("lidar", "waypoint", "room", "velocity", "neighbours")
 
 
 class Action(NamedTuple):

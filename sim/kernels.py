@@ -15,6 +15,7 @@ from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 import numba
+from numba.extending import register_jitable
 
 PACKAGE = Path(__file__).parent
 _CONFIG: Any = numba.config
@@ -30,6 +31,13 @@ def kernel(function: Function) -> Function:
 def fastmath_kernel(function: Function) -> Function:
     """Return `function` compiled like `kernel`, its sums in any order, so that its loops can be vectorized."""
     return _compile(function, fastmath=True)
+
+
+def callable_in_kernels(function: Function) -> Function:
+    """Return `function` as it is; from now on kernels can call it, compiled, while others run it in plain Python."""
+    register: Any = register_jitable
+    result: Function = register(function)
+    return result
 
 
 def _compile(function: Function, fastmath: bool) -> Function:

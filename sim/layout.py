@@ -24,8 +24,6 @@ RACK, FLOOR, STATION = "#@TOW", ".G", "S"
 MOST_CELLS = 250_000
 """Cells of a map: 500 x 500 m."""
 HEADER = ("type", "height", "width", "robots")
-# A waypoint nearer than this [m] gives way to the one after it: robots round corners instead of stopping at them.
-WAYPOINT_REACH = 0.6
 _STEPS = tuple((dr, dc, math.hypot(dr, dc)) for dr in (-1, 0, 1) for dc in (-1, 0, 1) if dr or dc)
 
 
@@ -170,22 +168,6 @@ class Layout:
         cells.flat[list(self.stations)] = "S"
         head = f"type warehouse\nheight {self.rows}\nwidth {self.columns}\nrobots {self.robots}\nmap\n"
         return head + "".join("".join(row) + "\n" for row in cells[::-1])
-
-
-def find_waypoint(
-    next_cell: NDArray[np.int32], rows: int, columns: int, x: float, y: float
-) -> tuple[float, float, int]:
-    """Return where a robot at (x, y) heads next: x, y [m] of the waypoint, and its cell.
-
-    The middle of the next cell on the path, or of the one after when that is nearer than 0.6 m. Scalar code, so that
-    the simulator can compile it and a robot can run it as it is.
-    """
-    row = min(max(int(np.floor(y)), 0), rows - 1)
-    column = min(max(int(np.floor(x)), 0), columns - 1)
-    cell = next_cell[row * columns + column]
-    if (cell % columns + 0.5 - x) ** 2 + (cell // columns + 0.5 - y) ** 2 < WAYPOINT_REACH**2:
-        cell = next_cell[cell]
-    return cell % columns + 0.5, cell // columns + 0.5, cell
 
 
 def _split_header(lines: list[str], name: str) -> tuple[dict[str, str], list[str]]:

@@ -19,6 +19,8 @@ GOAL_RANGE = 16.0
 """The goal's offset keeps its direction and is limited to this length [m]."""
 PATH_RANGE = 32.0
 """The remaining path is limited to this length [m]."""
+ROOM_RANGE = 2.0
+"""What a robot may drive on its path is cut to this length: more than it takes to stop [m]."""
 WAYPOINT_RANGE = 3.0
 """A waypoint is never farther away than this [m]."""
 
@@ -91,6 +93,7 @@ def observation_spec(robot: RobotConfig) -> VectorSpec:
             _field("waypoint", (2,), "m", [-x for x in way], way, "next waypoint: forward, left"),
             _field("goal", (2,), "m", [-x for x in goal], goal, "goal: forward, left, cut to 16 m"),
             _field("remaining_path", (1,), "m", [0.0], [PATH_RANGE], "length of the path to the goal, cut to 32 m"),
+            _field("room", (1,), "m", [0.0], [ROOM_RANGE], "how far it may drive on its path, cut to 2 m"),
             _field("velocity", (2,), "m/s, rad/s", [-v, -w], [v, w], "own forward speed and turn rate"),
             _field("carrying", (1,), "1", [0.0], [1.0], "1 on the way to a station, 0 to a pick cell"),
             _field(
@@ -115,9 +118,9 @@ def state_spec(robot: RobotConfig, robots: int, width: float, height: float) -> 
     )
 
 
-_WAYPOINT, _GOAL, _REMAINING_PATH, _VELOCITY, _CARRYING, _NEIGHBOURS = (
+_WAYPOINT, _GOAL, _REMAINING_PATH, _ROOM, _VELOCITY, _CARRYING, _NEIGHBOURS = (
     observation_spec(RobotConfig()).offsets[name] - RobotConfig().lidar_rays
-    for name in ("waypoint", "goal", "remaining_path", "velocity", "carrying", "neighbours")
+    for name in ("waypoint", "goal", "remaining_path", "room", "velocity", "carrying", "neighbours")
 )
 """Where these fields start, counted from the end of the lidar, whatever the robot."""
 
@@ -131,6 +134,7 @@ def write_observation(
     turn_rate: float,
     goal: NDArray[np.float64],
     remaining_path: float,
+    room: float,
     maneuver: int,
     radio_range: float,
     neighbours: int,
@@ -148,6 +152,7 @@ def write_observation(
         turn_rate: own turn rate, rad/s.
         goal: x, y of the order's goal in map coordinates, m.
         remaining_path: length of the path to it, m.
+        room: how far the robot may drive on it, m.
         maneuver: the last decision.
         radio_range: reach of broadcasts, m.
         neighbours: how many of the nearest are kept.
@@ -156,14 +161,13 @@ def write_observation(
     x, y, heading = own[BROADCAST.x], own[BROADCAST.y], own[BROADCAST.heading]
     cos, sin = math.cos(heading), math.sin(heading)
     at = len(lidar)
-    out[:at] = lidar
-    out[at:] = 0.0
+    out[:at], out[at:] = lidar, 0.0
     dx, dy = own[BROADCAST.waypoint_x] - x, own[BROADCAST.waypoint_y] - y
     out[at + _WAYPOINT], out[at + _WAYPOINT + 1] = cos * dx + sin * dy, cos * dy - sin * dx
     dx, dy = goal[0] - x, goal[1] - y
     share = min(1.0, GOAL_RANGE / max(math.sqrt(dx * dx + dy * dy), 1e-9))
     out[at + _GOAL], out[at + _GOAL + 1] = share * (cos * dx + sin * dy), share * (cos * dy - sin * dx)
-    out[at + _REMAINING_PATH] = remaining_path
+    out[at + _REMAINING_PATH], out[at + _ROOM] = remaining_path, room
     out[at + _VELOCITY], out[at + _VELOCITY + 1] = own[BROADCAST.speed], turn_rate
     out[at + _CARRYING] = own[BROADCAST.carrying]
     last, last_index = -1.0, -1  # distance and row of the neighbour written last; ties go by row

@@ -56,7 +56,7 @@ class RobotConfig:
     """Reach of the short-range broadcast between robots [m]."""
     neighbours: int = 3
     """How many of the nearest broadcasts a robot observes."""
-    heading_gain: float = 3.0
+    heading_gain: float = 6.0
     """Turn rate commanded for each radian of heading error [1/s]."""
     safety_margin: float = 0.05
     """Distance that the governor keeps from everything it would approach [m]."""

@@ -10,11 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.kernels import kernel
-from sim.layout import Layout, find_waypoint
+from sim.kernels import callable_in_kernels, kernel
+from sim.layout import Layout
 from sim.lidar import scan
 from sim.observation import BROADCAST, MANEUVERS, PATH_RANGE, STATE, observation_spec, state_spec, write_observation
 from sim.scene import SceneConfig
+from sim.waypoint import ARRIVAL, SPARE, find_waypoint, line_is_free, rack_gap
 
 
 class Travel(NamedTuple):
@@ -33,6 +34,8 @@ class Travel(NamedTuple):
 
 TRAVEL = Travel(*range(len(Travel._fields)))
 
+for helper in (rack_gap, line_is_free):
+    callable_in_kernels(helper)
 _find_waypoint = kernel(find_waypoint)
 _write_observation = kernel(write_observation)
 
@@ -74,7 +77,8 @@ class Sensors:
         """Ranges [robots, rays], m."""
         self._next_cell = np.zeros((n, cells), np.int32)
         self._path_distance = np.zeros((n, cells))
-        settings = (robot.radius, robot.lidar_range, robot.radio_range, scene.reach_distance, robot.neighbours)
+        keep = robot.radius + robot.safety_margin + SPARE
+        settings = (robot.radius, keep, robot.lidar_range, robot.radio_range, scene.reach_distance, robot.neighbours)
         self._arguments = (
             layout.blocked, settings, poses, velocities, self.goals, self._next_cell, self._path_distance, carrying,
             self.maneuvers, np.stack([spec.low, spec.high]), self.travel, self.broadcasts,
@@ -110,7 +114,7 @@ class Sensors:
 @kernel
 def sense(
     blocked: NDArray[np.bool_],
-    robot: tuple[float, float, float, float, int],
+    robot: tuple[float, float, float, float, float, int],
     poses: NDArray[np.float64],
     velocities: NDArray[np.float64],
     goals: NDArray[np.float64],
@@ -128,7 +132,8 @@ def sense(
 
     Args:
         blocked: the racks [rows, columns].
-        robot: radius, lidar range, radio range, reach distance [m], and the number of neighbours that a robot observes.
+        robot: radius, distance that ways keep off racks, lidar range, radio range, reach distance [m], and the number
+            of neighbours that a robot observes.
         poses: x, y, heading [robots, 3].
         velocities: speed, turn rate [robots, 2].
         goals: x, y [robots, 2].
@@ -142,12 +147,11 @@ def sense(
         lidar: written [robots, rays].
         observations: written [robots, size].
     """
-    radius, lidar_range, radio_range, reach, neighbours = robot
-    rows, columns = blocked.shape
+    radius, keep, lidar_range, radio_range, reach, neighbours = robot
     for i in range(len(poses)):
         x, y = poses[i, 0], poses[i, 1]
-        wx, wy, cell = _find_waypoint(next_cell[i], rows, columns, x, y)
-        remaining = math.sqrt((wx - x) ** 2 + (wy - y) ** 2) + path_distance[i, cell]
+        wx, wy, rest, cell = _find_waypoint(blocked, next_cell[i], keep, x, y)
+        remaining = math.sqrt((wx - x) ** 2 + (wy - y) ** 2) + rest + path_distance[i, cell]
         way = travel[i]
         if way[TRAVEL.remaining] >= 0.0:
             way[TRAVEL.progress] += way[TRAVEL.remaining] - remaining
@@ -165,7 +169,7 @@ def sense(
     for i in range(len(poses)):
         _write_observation(
             observations[i], bounds, lidar[i], broadcasts, i, velocities[i, 1], goals[i], travel[i, TRAVEL.remaining],
-            maneuvers[i], radio_range, neighbours,
+            travel[i, TRAVEL.remaining] - reach + ARRIVAL, maneuvers[i], radio_range, neighbours,
         )  # fmt: skip
     return -1
 

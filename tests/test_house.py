@@ -8,10 +8,7 @@ import pytest
 from tests.house import ROOT
 
 FILE_LINES, FUNCTION_LINES = 250, 40
-LONG_FILES = {
-    "sim/layout.py": 266,
-    "tests/sim/test_layout.py": 254,
-}
+LONG_FILES: dict[str, int] = {}
 """Files that are longer, with their lengths, until somebody finds where to part them: entries shrink and go."""
 LONG_FUNCTIONS = {
     "sim/observation.py.write_observation": 52,  # numba compiles it, and a robot runs it, as one

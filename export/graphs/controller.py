@@ -12,14 +12,14 @@ import onnx
 from onnx import TensorProto
 
 from export.graphs.builder import Graph, Value
-from sim.controller import TINY, TRACKING
+from sim.controller import DECELERATION, FULL_SPEED_COS, ON_THE_SPOT, OTHER_FRONT, TINY, TRACKING
 from sim.governor import BRAKING, CANDIDATES, CREEP_MARGIN, CREEP_SPEED, ENOUGH, POINTS
 from sim.observation import NEIGHBOUR
 from sim.scene import RobotConfig
 from sim.walls import FAR, ROUNDING
 
 
-def _track(maneuver: Value, waypoint: Value, config: RobotConfig) -> Value:
+def _track(maneuver: Value, waypoint: Value, room: Value, velocity: Value, config: RobotConfig) -> Value:
     """Return the desired speed and turn rate [batch, 2]."""
     scale, angle, steers = TRACKING.T
     table = np.stack([scale * config.max_speed, np.cos(angle), np.sin(angle), 2 * steers * config.heading_gain], 1)
@@ -27,12 +27,17 @@ def _track(maneuver: Value, waypoint: Value, config: RobotConfig) -> Value:
     x, y = waypoint.split(1, 1, 1)
     forward, left = x * cos - y * sin, x * sin + y * cos
     norm = (x * x + y * y).op("Sqrt")
-    cos_error = (forward / norm.op("Max", 1e-9)).op("Relu")
+    favoured = forward + norm * velocity.take([0], 1) * (OTHER_FRONT / config.max_speed) + TINY
+    front = favoured.op("GreaterOrEqual", 0.0).double() * 2.0 - 1.0
+    forward, left = forward * front, left * front
+    share = (forward / norm.op("Max", ON_THE_SPOT) * (1.0 / FULL_SPEED_COS)).clamp(0.0, 1.0)
+    stopping = (room.op("Relu") * (2.0 * DECELERATION * config.max_acceleration)).op("Sqrt")
     half = (left + TINY) / (norm + forward).op("Max", TINY)
     # onnxruntime has no float64 arc tangent.
     error = half.op("Cast", to=TensorProto.FLOAT).op("Atan").double()
-    w = (gain * error).clamp(-config.max_turn_rate, config.max_turn_rate)
-    return (speed * cos_error * cos_error).join(w, axis=1)
+    w = gain * error * (norm * (1.0 / ON_THE_SPOT)).op("Min", 1.0)
+    w = w.clamp(-config.max_turn_rate, config.max_turn_rate)
+    return (front * (speed * share).op("Min", stopping)).join(w, axis=1)
 
 
 def _find_walls(ranges: Value, config: RobotConfig) -> tuple[Value, Value]:
@@ -179,16 +184,18 @@ def build_controller(config: RobotConfig, control_period: float, neighbours: int
         neighbours: how many broadcasts the robot observes.
 
     Returns:
-        Inputs maneuver int64 [batch], lidar [batch, rays], waypoint [batch, 2], velocity [batch, 2] and neighbours
-        [batch, neighbours, 9]; output command [batch, 2]: speed [m/s], turn rate [rad/s]. All float32 but the maneuver.
+        Inputs maneuver int64 [batch], lidar [batch, rays], waypoint [batch, 2], room [batch, 1], velocity [batch, 2]
+        and neighbours [batch, neighbours, 9]; output command [batch, 2]: speed [m/s], turn rate [rad/s]. All float32
+        but the maneuver.
     """
     graph = Graph()
     maneuver = graph.input("maneuver", TensorProto.INT64)
     lidar = graph.input("lidar", TensorProto.FLOAT, config.lidar_rays).double()
     waypoint = graph.input("waypoint", TensorProto.FLOAT, 2).double()
+    room = graph.input("room", TensorProto.FLOAT, 1).double()
     velocity = graph.input("velocity", TensorProto.FLOAT, 2).double()
     others = graph.input("neighbours", TensorProto.FLOAT, neighbours, len(NEIGHBOUR)).double()
-    desired = _track(maneuver, waypoint, config)
+    desired = _track(maneuver, waypoint, room, velocity, config)
     command = _govern(desired, lidar, velocity, others if neighbours else None, config, control_period)
     graph.output("command", command, TensorProto.FLOAT, 2)
     return graph.model("controller")

@@ -9,9 +9,10 @@ import numpy as np
 from export.protocol.messages import Reason, Sensors, map_hash
 from export.runtime import OnnxController, OnnxPolicy
 from sim.errors import InputError
-from sim.layout import Layout, find_waypoint
+from sim.layout import Layout
 from sim.observation import BROADCAST, MANEUVERS, write_observation
 from sim.scene import RobotConfig, SceneConfig
+from sim.waypoint import ARRIVAL, SPARE, find_waypoint
 
 _START = MANEUVERS.index("stop")
 _PATHS = 64
@@ -58,7 +59,8 @@ class Pilot:
     def __init__(self, policy: OnnxPolicy, controller: OnnxController, scene: SceneConfig, layout: Layout) -> None:
         self._policy, self._controller = policy, controller
         self._robot: RobotConfig = scene.robot
-        self._ticks = scene.ticks
+        self._ticks, self._reach = scene.ticks, scene.reach_distance
+        self._keep = self._robot.radius + self._robot.safety_margin + SPARE
         self._layout, self._map = layout, map_hash(layout.text())
         self._ways = lru_cache(_PATHS)(layout.shortest_ways)
         self._bounds = np.stack([policy.spec.low, policy.spec.high])
@@ -100,9 +102,8 @@ class Pilot:
         layout, (x, y, _) = self._layout, sensors.pose
         cell = int(sensors.goal[1]) * layout.columns + int(sensors.goal[0])
         path = self._ways(cell)
-        wx, wy, following = find_waypoint(path.next_cell, layout.rows, layout.columns, x, y)
-        wx, wy, dx, dy = float(wx), float(wy), float(wx) - x, float(wy) - y
-        remaining = math.sqrt(dx * dx + dy * dy) + float(path.distance[following])
+        wx, wy, rest, cell = find_waypoint(layout.blocked, path.next_cell, self._keep, x, y)
+        remaining = math.sqrt((wx - x) ** 2 + (wy - y) ** 2) + rest + float(path.distance[cell])
         broadcasts = np.empty((1 + len(sensors.broadcasts), len(BROADCAST)))
         own = broadcasts[0]
         own[BROADCAST.x], own[BROADCAST.y], own[BROADCAST.heading] = sensors.pose
@@ -111,7 +112,8 @@ class Pilot:
         broadcasts[1:] = sensors.broadcasts
         write_observation(
             self._observation, self._bounds, sensors.lidar, broadcasts, 0, sensors.velocity[1],
-            np.array(sensors.goal), remaining, self._maneuver, self._robot.radio_range, self._robot.neighbours,
+            np.array(sensors.goal), remaining, remaining - self._reach + ARRIVAL, self._maneuver,
+            self._robot.radio_range, self._robot.neighbours,
         )  # fmt: skip
         return wx, wy
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from export.bundle.files import MANIFEST
 from export.bundle.metadata import METADATA_KEY
 from export.graphs.policy import finish_model
-from export.runtime import Action, OnnxController, OnnxPolicy
+from export.runtime import CONTROLLER_FIELDS, Action, OnnxController, OnnxPolicy
 from sim.controller import control
 from sim.errors import InputError
 from sim.observation import MANEUVERS
@@ -123,10 +123,10 @@ def test_rounding_at_the_edge_of_a_range_passes(policy: OnnxPolicy) -> None:
 @pytest.mark.parametrize(
     ("observation", "message"),
     [
-        (np.zeros(3, np.float32), r"observation is float32 \[3\]; valid is float32 \[67\], the fields lidar, waypoint"),
-        (np.zeros(67), r"observation is float64 \[67\]; valid is float32"),
-        (np.zeros((1, 67), np.float32), r"observation is float32 \[1, 67\]; valid"),
-        ([0.0] * 67, "observation has the fields list; valid are exactly lidar"),
+        (np.zeros(3, np.float32), r"observation is float32 \[3\]; valid is float32 \[68\], the fields lidar, waypoint"),
+        (np.zeros(68), r"observation is float64 \[68\]; valid is float32"),
+        (np.zeros((1, 68), np.float32), r"observation is float32 \[1, 68\]; valid"),
+        ([0.0] * 68, "observation has the fields list; valid are exactly lidar"),
         ({"lidar": np.zeros(24)}, "observation has the fields lidar; valid are exactly lidar, waypoint"),
         (
             {**SPEC.unpack(an_observation()), "lidar": np.zeros(23)},
@@ -181,8 +181,8 @@ def test_files_that_tell_nothing_or_something_else_are_refused(bundle: Path) -> 
     path = bundle / "robot_0.onnx"
     with pytest.raises(InputError, match="no 'fleetmix' metadata"):
         OnnxPolicy(rewrite(path, key="other", value="{}"))
-    version = make_metadata(MLP).to_json().replace('"schema_version": 1', '"schema_version": 2')
-    with pytest.raises(InputError, match="its schema version is 2; this release reads 1"):
+    version = make_metadata(MLP).to_json().replace('"schema_version": 2', '"schema_version": 3')
+    with pytest.raises(InputError, match="its schema version is 3; this release reads 2"):
         OnnxPolicy(rewrite(path, key=METADATA_KEY, value=version))
     fewer = make_metadata(MLP).to_json().replace('"stop", ', "", 1)
     with pytest.raises(InputError, match="its metadata asks for"):
@@ -212,7 +212,8 @@ def test_the_controller_commands_what_the_compiled_one_does(controller: OnnxCont
         observation = an_observation(seed)
         fields = SPEC.unpack(observation)
         maneuver = seed % len(MANEUVERS)
-        control(maneuver, fields["lidar"], fields["waypoint"], fields["velocity"], fields["neighbours"], limits, out)
+        lidar, waypoint, room, velocity, neighbours = (fields[name] for name in CONTROLLER_FIELDS)
+        control(maneuver, lidar, waypoint, room, velocity, neighbours, limits, out)
         assert controller.command(maneuver, observation) == pytest.approx(tuple(out), abs=1e-4)
         assert controller.command(maneuver, fields) == controller.command(maneuver, observation)
 

@@ -186,8 +186,8 @@ def test_settings_and_maps_of_ones_own(make: Make, tmp_path: Path) -> None:
     settings = SceneConfig(layout="crossing", robots=3, robot=RobotConfig(lidar_rays=16, neighbours=1))
     env = make(settings, drive="wheels")
     assert (env.scene.drive, env.scene.robots) == ("wheels", 3)
-    # 16 rays, 2 + 2 + 1 + 2 + 1 of its own, 9 of a neighbour, 8 maneuvers.
-    assert env.observation_space("robot_0").shape == (16 + 8 + 9 + 8,)
+    # 16 rays, 2 + 2 + 1 + 1 + 2 + 1 of its own, 9 of a neighbour, 8 maneuvers.
+    assert env.observation_space("robot_0").shape == (16 + 9 + 9 + 8,)
 
 
 def test_pictures_show_the_floor_and_change_as_robots_move(make: Make) -> None:

@@ -98,16 +98,16 @@ def test_robots_that_are_too_near_can_part_but_not_approach(distance: float) -> 
 
 def test_it_brakes_to_stop_and_when_a_robot_comes_at_it() -> None:
     lidar, waypoint = np.full(24, 4.0, np.float32), np.array([2.0, 0.0], np.float32)
-    velocity, out = np.array([1.0, 0.0], np.float32), np.zeros(2)
+    room, velocity, out = np.array([2.0], np.float32), np.array([1.0, 0.0], np.float32), np.zeros(2)
     nobody = np.zeros((3, 9), np.float32)
-    control(STOP, lidar, waypoint, velocity, nobody, LIMITS, out)
+    control(STOP, lidar, waypoint, room, velocity, nobody, LIMITS, out)
     assert out == pytest.approx([0.8, 0.0])  # 2 m/s^2 for 0.1 s
     # It needs 0.25 m to brake, the other one 0.36 m: of the 1.3 m between them 0.69 m are left. Half of that is 0.02 m
     # more than its radius and half of the margin: it may use 0.27 m. Braking at once takes 0.25 m; slowing down to
     # 0.9 m/s in this period and braking then takes 0.095 + 0.2025 m, too much.
     somebody = nobody.copy()
     somebody[0] = 1.0, 1.3, 0.0, -1.0, 0.0, 1.2, 0.0, 0.0, 0.0
-    control(GO, lidar, waypoint, velocity, somebody, LIMITS, out)
+    control(GO, lidar, waypoint, room, velocity, somebody, LIMITS, out)
     assert 0.8 <= out[0] < 0.9
 
 

@@ -1,49 +1,19 @@
 import math
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import InputError
-from sim.layout import LAYOUTS, Layout, find_waypoint, load_layout, parse_layout, scene_names
+from sim.layout import LAYOUTS, Layout, load_layout, parse_layout, scene_names
+from tests.sim.maps import shipped_or_random
 
 SCENES = scene_names()
 ROOT2 = math.sqrt(2.0)
 RING = "...\n.#.\nS.."
 CORRIDOR = "#####\nS...S"
-
-
-@st.composite
-def layouts(draw: st.DrawFn) -> Layout:
-    """Random valid maps: what the first station can't reach becomes racks."""
-    rows, columns = draw(st.integers(2, 7)), draw(st.integers(2, 7))
-    line = st.lists(st.sampled_from("..#"), min_size=columns, max_size=columns)
-    cells = np.array(draw(st.lists(line, min_size=rows, max_size=rows)))
-    start = draw(st.integers(0, rows - 1)), draw(st.integers(0, columns - 1))
-    cells[start] = "S"
-    reached, todo = {start}, [start]
-    while todo:
-        r, c = todo.pop()
-        for cell in ((r + 1, c), (r - 1, c), (r, c + 1), (r, c - 1)):
-            inside = 0 <= cell[0] < rows and 0 <= cell[1] < columns
-            if inside and cell not in reached and cells[cell] != "#":
-                reached.add(cell)
-                todo.append(cell)
-    for cell in np.ndindex(rows, columns):
-        if cell not in reached:
-            cells[cell] = "#"
-    text = "\n".join("".join(row) for row in cells)
-    try:
-        return parse_layout(text, "random")
-    except InputError as error:
-        assume("no pick cell" not in str(error))
-        raise
-
-
-shipped_or_random = st.one_of(st.sampled_from(SCENES).map(load_layout), layouts())
 
 
 def legal_step(layout: Layout, start: int, end: int) -> bool:
@@ -147,38 +117,6 @@ def test_shipped_scenes(scene: str, robots: int) -> None:
     layout = load_layout(scene)
     assert layout.robots == robots <= len(layout.free)
     assert layout.text() == (LAYOUTS / f"{scene}.map").read_text()
-
-
-def test_waypoints_along_a_corridor() -> None:
-    layout = parse_layout(CORRIDOR, "corridor")
-    following = layout.path_field(4).next_cell
-
-    def waypoint(x: float, y: float) -> tuple[float, float, int]:
-        return find_waypoint(following, layout.rows, layout.columns, x, y)
-
-    assert waypoint(0.5, 0.5) == (1.5, 0.5, 1)  # 1 m to the middle of the next cell
-    assert waypoint(0.89, 0.5) == (1.5, 0.5, 1)  # 0.61 m
-    assert waypoint(0.91, 0.5) == (2.5, 0.5, 2)  # 0.59 m: the one after
-    assert waypoint(3.95, 0.5) == (4.5, 0.5, 4)  # the goal has no cell after it
-    assert waypoint(4.9, 0.5) == (4.5, 0.5, 4)
-    assert waypoint(-0.2, -0.1) == (1.5, 0.5, 1)  # off the map counts as its nearest cell
-
-
-compiled_find_waypoint = numba.njit()(find_waypoint)
-
-
-@given(shipped_or_random, st.data())
-def test_waypoint_rule_holds_everywhere_and_when_compiled(layout: Layout, data: st.DataObject) -> None:
-    path = layout.path_field(data.draw(st.sampled_from(layout.free)))
-    cell = data.draw(st.sampled_from(layout.free))
-    row, column = divmod(cell, layout.columns)
-    x = column + data.draw(st.floats(0.0, 0.999))
-    y = row + data.draw(st.floats(0.0, 0.999))
-    first = int(path.next_cell[cell])
-    expected = first if math.dist(layout.middle(first), (x, y)) >= 0.6 else int(path.next_cell[first])
-    found = find_waypoint(path.next_cell, layout.rows, layout.columns, x, y)
-    assert found == (*layout.middle(expected), expected)
-    assert compiled_find_waypoint(path.next_cell, layout.rows, layout.columns, x, y) == found
 
 
 def test_movingai_header_and_characters() -> None:

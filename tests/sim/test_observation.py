@@ -35,13 +35,14 @@ def observe(
     lidar: float = 4.0,
     turn_rate: float = 0.0,
     remaining_path: float = 1.0,
+    room: float = 0.5,
     maneuver: int = 0,
     me: int = 0,
     write: Callable[..., None] = write_observation,
 ) -> NDArray[np.float32]:
     out = np.full(SPEC.size, np.nan, np.float32)
     ranges = np.full(ROBOT.lidar_rays, lidar, np.float32)
-    rest = (me, turn_rate, np.array(goal), remaining_path, maneuver, ROBOT.radio_range, ROBOT.neighbours)
+    rest = (me, turn_rate, np.array(goal), remaining_path, room, maneuver, ROBOT.radio_range, ROBOT.neighbours)
     write(out, BOUNDS, ranges, broadcasts, *rest)
     return out
 
@@ -58,6 +59,7 @@ def random_world(seed: int) -> tuple[NDArray[np.float64], dict[str, Any]]:
         "lidar": rng.uniform(-1.0, 9.0),
         "turn_rate": rng.uniform(-5.0, 5.0),
         "remaining_path": rng.uniform(0.0, 60.0),
+        "room": rng.uniform(-1.0, 60.0),
         "maneuver": int(rng.integers(len(MANEUVERS))),
         "me": int(rng.integers(n)),
     }
@@ -65,24 +67,25 @@ def random_world(seed: int) -> tuple[NDArray[np.float64], dict[str, Any]]:
 
 
 def test_layout_of_the_observation() -> None:
-    # 24 rays, 2 + 2 + 1 + 2 + 1 numbers, 3 neighbours of 9, 8 maneuvers.
-    assert SPEC.size == 67 == len(SPEC.low) == len(SPEC.high)
+    # 24 rays, 2 + 2 + 1 + 1 + 2 + 1 numbers, 3 neighbours of 9, 8 maneuvers.
+    assert SPEC.size == 68 == len(SPEC.low) == len(SPEC.high)
     assert SPEC.offsets == {
         "lidar": 0,
         "waypoint": 24,
         "goal": 26,
         "remaining_path": 28,
-        "velocity": 29,
-        "carrying": 31,
-        "neighbours": 32,
-        "last_maneuver": 59,
+        "room": 29,
+        "velocity": 30,
+        "carrying": 32,
+        "neighbours": 33,
+        "last_maneuver": 60,
     }
     assert (SPEC.element(0), SPEC.element(23), SPEC.element(24)) == ("lidar[0]", "lidar[23]", "waypoint[0]")
-    assert (SPEC.element(58), SPEC.element(66)) == ("neighbours[26]", "last_maneuver[7]")
+    assert (SPEC.element(59), SPEC.element(67)) == ("neighbours[26]", "last_maneuver[7]")
     assert SPEC.slice("goal") == slice(26, 28)
     # A neighbour is 4 m away at most, and its waypoint another 3 m.
-    assert SPEC.high[32:41].tolist() == pytest.approx([1, 4, 4, 1, 1, 1.2, 7, 7, 1])
-    assert SPEC.low[41:50].tolist() == pytest.approx([0, -4, -4, -1, -1, -1.2, -7, -7, 0])
+    assert SPEC.high[33:42].tolist() == pytest.approx([1, 4, 4, 1, 1, 1.2, 7, 7, 1])
+    assert SPEC.low[42:51].tolist() == pytest.approx([0, -4, -4, -1, -1, -1.2, -7, -7, 0])
 
 
 def test_layout_of_the_state() -> None:
@@ -106,12 +109,15 @@ def test_observation_by_hand() -> None:
             [6.0, 3.0, 0.0, 1.0, 6.5, 3.0, 0.0],  # 4 m away: just out of reach
         ]
     )
-    fields = SPEC.unpack(observe(broadcasts, (2.0, 8.0), lidar=3.25, turn_rate=-1.5, remaining_path=5.5, maneuver=5))
+    fields = SPEC.unpack(
+        observe(broadcasts, (2.0, 8.0), lidar=3.25, turn_rate=-1.5, remaining_path=5.5, room=1.5, maneuver=5)
+    )
     expected: dict[str, Any] = {
         "lidar": [3.25] * 24,
         "waypoint": [0.5, 0.5],
         "goal": [5.0, 0.0],
         "remaining_path": [5.5],
+        "room": [1.5],
         "velocity": [0.7, -1.5],
         "carrying": [1.0],
         "neighbours": [
@@ -128,12 +134,15 @@ def test_observation_by_hand() -> None:
 
 def test_what_is_out_of_range_saturates() -> None:
     own = [0.0, 0.0, 0.0, 1.5, 3.5, -9.0, 1.0]
-    fields = SPEC.unpack(observe(np.array([own]), (30.0, 40.0), lidar=5.0, turn_rate=-2.5, remaining_path=50.0))
+    fields = SPEC.unpack(
+        observe(np.array([own]), (30.0, 40.0), lidar=5.0, turn_rate=-2.5, remaining_path=50.0, room=9.0)
+    )
     assert (fields["lidar"] == 4.0).all()
     assert fields["waypoint"].tolist() == [3.0, -3.0]
     # The goal keeps its direction: (30, 40) is 50 m away, so (30, 40) * 16 / 50.
     np.testing.assert_allclose(fields["goal"], [9.6, 12.8], rtol=1e-6)
     assert fields["remaining_path"].tolist() == [32.0]
+    assert fields["room"].tolist() == [2.0]
     np.testing.assert_allclose(fields["velocity"], [1.2, -2.0])
 
 
@@ -199,6 +208,6 @@ def test_turning_and_moving_the_whole_world_changes_nothing(seed: int, turn: flo
 
 def test_the_spec_follows_the_robot() -> None:
     spec = observation_spec(replace(ROBOT, lidar_rays=36, lidar_range=6.0, neighbours=5, max_speed=2.0))
-    assert spec.size == 67 + 12 + 2 * len(NEIGHBOUR)
+    assert spec.size == 68 + 12 + 2 * len(NEIGHBOUR)
     assert (spec.high[spec.slice("lidar")] == 6.0).all()
     assert spec.high[spec.slice("velocity")].tolist() == [2.0, 2.0]

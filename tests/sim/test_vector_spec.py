@@ -40,8 +40,8 @@ def test_unpack_gives_views_by_name() -> None:
     vector = np.arange(2 * SPEC.size, dtype=np.float32).reshape(2, SPEC.size)
     fields = SPEC.unpack(vector)
     assert {name: part.shape for name, part in fields.items()} == {f.name: (2, *f.shape) for f in SPEC.fields}
-    assert fields["goal"][1].tolist() == [67 + 26, 67 + 27]
-    assert fields["neighbours"][0, 1, 0] == 32 + 9
+    assert fields["goal"][1].tolist() == [68 + 26, 68 + 27]
+    assert fields["neighbours"][0, 1, 0] == 33 + 9
     assert all(np.shares_memory(part, vector) for part in fields.values())
 
 

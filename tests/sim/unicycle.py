@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sim.controller import control_all, controller_offsets
 from sim.lidar import scan
 from sim.limits import LIMIT, pack_limits
-from sim.observation import observation_spec, write_observation
+from sim.observation import ROOM_RANGE, observation_spec, write_observation
 from sim.scene import RobotConfig
 
 ROBOT = RobotConfig()
@@ -75,7 +75,9 @@ def _move(
         broadcasts[:, :3], broadcasts[:, 3], broadcasts[:, 4:6] = poses, velocities[:, 0], waypoints
         for i in range(n):
             own, turn_rate, waypoint = observations[i], velocities[i, 1], waypoints[i]
-            _write_observation(own, bounds, lidar[i], broadcasts, i, turn_rate, waypoint, 1.0, maneuvers[i], reach, 3)
+            _write_observation(
+                own, bounds, lidar[i], broadcasts, i, turn_rate, waypoint, 1.0, ROOM_RANGE, maneuvers[i], reach, 3
+            )
         control_all(maneuvers, observations, offsets, limits, commands)
         for _ in range(SUBSTEPS):
             for i in range(n):

@@ -28,14 +28,14 @@ def test_in_lock_step_an_episode_is_bit_equal_to_one_in_a_single_process(bundle:
     with running(bundle, drive, timed=False) as (fleet, _):
         tick = fleet.warehouse.tick
         fleet.warehouse.tick = lambda commands: (tick(commands), there.append(fleet.warehouse.poses.copy()))  # type: ignore[method-assign,assignment,func-returns-value]
-        played = fleet.run_episode(3)
+        played = fleet.run_episode(5)
         assert all(not base.dropped and not base.reasons for base in fleet.bases)
     onnx = OnnxFleetPolicy(bundle, SCENE.robots)
     env = WarehouseEnv(replace(SCENE, drive=drive), layout=LAYOUT, controller=onnx.control)
     here: list[np.ndarray] = []
     step = env._warehouse.tick
     env._warehouse.tick = lambda commands: (step(commands), here.append(env._warehouse.poses.copy()))  # type: ignore[method-assign,assignment,func-returns-value]
-    assert run_episode(env, onnx, 3) == played
+    assert run_episode(env, onnx, 5) == played
     env.close()
     np.testing.assert_array_equal(np.array(there), np.array(here))
     assert np.ptp(np.array(here)[..., :2], axis=0).max() > 0.3  # they did drive

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from export.graphs.controller import build_controller
+from export.runtime import CONTROLLER_FIELDS
 from sim.controller import control_all, controller_offsets
 from sim.env import WarehouseEnv
 from sim.limits import pack_limits
@@ -38,7 +39,7 @@ def both(
     commands = np.zeros((len(maneuvers), 2))
     control_all(maneuvers, observations, controller_offsets(spec), pack_limits(robot, PERIOD), commands)
     fields = spec.unpack(observations)
-    feed = {"maneuver": maneuvers, **{name: fields[name] for name in ("lidar", "waypoint", "velocity", "neighbours")}}
+    feed = {"maneuver": maneuvers, **{name: fields[name] for name in CONTROLLER_FIELDS}}
     return commands, session(robot).run(None, feed)[0]
 
 
@@ -118,6 +119,7 @@ def test_the_file_is_valid_whole_and_keeps_the_batch_open(neighbours: int) -> No
         "maneuver": ["batch"],
         "lidar": ["batch", 24],
         "waypoint": ["batch", 2],
+        "room": ["batch", 1],
         "velocity": ["batch", 2],
         "neighbours": ["batch", neighbours, 9],
     }

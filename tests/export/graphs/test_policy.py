@@ -118,7 +118,7 @@ def test_unbounded_observations_of_another_environment_come_back() -> None:
 
 def test_a_network_that_does_not_fit_the_schema_is_refused() -> None:
     metadata = generic_metadata([-1], [1], 3, MLP, Training("vdn", 1, 0))
-    with pytest.raises(InputError, match="takes 67 features and has 8 actions; the schema has 1 and 3"):
+    with pytest.raises(InputError, match="takes 68 features and has 8 actions; the schema has 1 and 3"):
         policy_model(make_agent(MLP).single(0), metadata)
 
 
