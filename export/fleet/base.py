@@ -1,9 +1,9 @@
 """The simulated base of one robot: takes the commands of that robot's process, and brakes when there is none.
 
-A command counts only for the control period whose sensors it answers. So a command that is missing, late, doubled or
-from a second process is no command, and the base brakes in the arc that it is on: that is the way out which the
-governor found clear one period before. It also brakes instead of driving into what its own lidar shows, whatever it is
-told.
+A command counts only for the control period whose sensors it answers, and not after a stop that answers the same. So a
+command that is missing, late, doubled or from a second process is no command, and the base brakes in the arc that it is
+on: that is the way out which the governor found clear one period before. It also brakes instead of driving into what
+its own lidar shows, whatever it is told.
 """
 
 import secrets
@@ -112,6 +112,9 @@ class RobotBase:
         self._notice(command)
         if command.answers != self._expected:
             self.dropped["late"] += 1
+            return
+        if self._answer is not None and self._answer.mode is Mode.STOP:
+            self.dropped["after_a_stop"] += 1
             return
         self._answer = command
         self.answers += 1

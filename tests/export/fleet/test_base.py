@@ -96,6 +96,15 @@ def test_a_stop_brakes(base: RobotBase) -> None:
     assert base.reasons == {"overrun": 1}
 
 
+def test_a_stop_is_not_undone_in_its_control_period(base: RobotBase) -> None:
+    base.receive(answer(mode=Mode.STOP))
+    base.receive(answer(sequence=1))
+    assert base.command((0.4, 0.2), CLEAR) == (0.0, 0.2)
+    assert base.dropped == {"after_a_stop": 1}
+    base.receive(answer(sequence=2, answers=base.expect()))
+    assert base.command((0.4, 0.2), CLEAR) == (0.5, -0.5)
+
+
 def test_a_second_process_is_not_obeyed_while_the_first_lives(base: RobotBase, clock: Clock) -> None:
     base.receive(answer(process=1))
     clock.ns += 200_000_000
