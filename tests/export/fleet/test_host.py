@@ -14,7 +14,10 @@ from export.fleet.processes import RobotProcesses, free_endpoint
 def test_the_fleet_command_hosts_robots_that_come_and_go(mlp_bundle: Path, end_by: signal.Signals) -> None:
     endpoint = free_endpoint()
     host = [sys.executable, "-m", "fleetmix", "fleet", "--bundle", str(mlp_bundle), "--listen", endpoint]
-    fleet = subprocess.Popen(host, stdout=subprocess.PIPE, text=True)
+    fleet = subprocess.Popen(
+        host, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(end_by, signal.SIG_DFL),  # who runs the tests may ignore it, as nohup does
+    )  # fmt: skip
     assert fleet.stdout is not None
     try:
         while "robots connect to" not in (line := fleet.stdout.readline()):
