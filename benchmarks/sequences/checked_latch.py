@@ -70,9 +70,9 @@ class CheckedLatch(StopLatch):
         for earlier, (other, count) in list(self.must.items()):
             if other == session != 0 and count < sequence:
                 self._end(earlier, held)
-        if len(self.must) < MOST_STOPS:
+        if number in self.holding or len(self.holding) <= MOST_STOPS:
             self.must[number] = sender
-        else:
+        else:  # all places are taken, also by stops that were released so long ago that they count as new
             self.crowded = True
 
     def _end(self, number: int, held: list[int]) -> None:
@@ -81,6 +81,7 @@ class CheckedLatch(StopLatch):
             self.gone.add(number)
         elif number in held and number not in self.gone:  # the number that stands for those without a place
             self.crowded = False
+            self.gone.add(number)
 
     def _compare(self) -> None:
         if self.must_stop and not self.stopped:
