@@ -49,8 +49,7 @@ class Robot(RuleBasedStateMachine):
 
 
 TestRobot = Robot.TestCase
-# The same sequences in every run; `python -m benchmarks.sequences` throws others.
-TestRobot.settings = settings(max_examples=15, stateful_step_count=40, deadline=None, derandomize=True)
+TestRobot.settings = settings(max_examples=15, stateful_step_count=40)
 
 
 def test_a_stop_that_stood_for_others_ends_with_its_release() -> None:
