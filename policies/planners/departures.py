@@ -2,13 +2,11 @@
 
 import numpy as np
 
-from policies.planners.driving import LEFT
+from policies.planners.driving import LEFT, OVER
 from policies.planners.space_time import FOREVER, LEAVE, Held, hold
 from policies.planners.ways import Ways
 from sim.warehouse import Warehouse
 
-OVER = 0.25
-"""A robot that stops at most so far beyond the middle of a cell stops in that cell [m]."""
 AT_REST = 0.3
 """A robot that is slower than this stands [m/s]."""
 BEFORE_ALL = 1.0

@@ -25,6 +25,8 @@ BEFORE = 0.8
 APART = 0.74
 """How far a robot keeps behind one that is leaving the cell that it wants, from middle to middle [m]: nearer the
 governor holds both."""
+OVER = 0.25
+"""A robot that stops at most so far beyond the middle of a cell stops in that cell, and may come back [m]."""
 LOOK = 4
 """How many cells ahead of a robot are looked at: it stops within two."""
 SAME_WAY = 0.7
@@ -57,6 +59,8 @@ class Course(NamedTuple):
     """How far before the middle of a goal the way to it ends [cells], m."""
     columns: int
     """Of the map."""
+    firm: bool
+    """Whether ways only grow. Where they may be taken back, one keeps off who might not leave a cell after all."""
 
 
 @kernel
@@ -105,14 +109,15 @@ def _distance_kept(
     course: Course, j: int, m: int, dx: float, dy: float, pose: NDArray[np.float64], speed: float, acceleration: float
 ) -> float:
     """Return how far before the middle of cell m of robot j's way one has to stop that comes along (dx, dy) [m]."""
-    if m > course.heads[j]:
+    braking = speed * abs(speed) / (2.0 * acceleration)
+    comes_back = m == course.heads[j] and course.along[j] + abs(braking) <= OVER and not course.firm
+    if m > course.heads[j] or comes_back:
         return BEFORE
     columns, cell = course.columns, course.cells[j, m]
     mx, my = cell % columns + 0.5, cell // columns + 0.5
     if math.hypot(pose[0] - mx, pose[1] - my) >= LEFT:
         return 0.0
     kept, lead, head = _behind(pose[0] - mx, pose[1] - my, dx, dy), 0.0, course.heads[j]
-    braking = speed * abs(speed) / (2.0 * acceleration)
     if speed * (dx * math.cos(pose[2]) + dy * math.sin(pose[2])) < 0.0:  # it comes nearer before it can turn back
         x, y = pose[0] + braking * math.cos(pose[2]), pose[1] + braking * math.sin(pose[2])
         kept = max(kept, _behind(x - mx, y - my, dx, dy))

@@ -51,7 +51,7 @@ def run_planner(warehouse: Warehouse, name: PlannerName, seed: int) -> PlannedEp
     """
     warehouse.reset(seed)
     fields = Fields(warehouse.layout)
-    ways = Ways(warehouse, fields)
+    ways = Ways(warehouse, fields, firm=name == "pibt")
     planner = Pibt(warehouse, ways, fields) if name == "pibt" else Rhcr(warehouse, ways, fields, seed)
     return _play(warehouse, ways, planner)
 

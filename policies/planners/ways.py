@@ -31,9 +31,10 @@ class Ways:
     Args:
         warehouse: the warehouse after its reset; every robot stands in its cell.
         fields: path lengths over its map.
+        firm: whether the planner never takes back what it has added to a way.
     """
 
-    def __init__(self, warehouse: Warehouse, fields: Fields) -> None:
+    def __init__(self, warehouse: Warehouse, fields: Fields, firm: bool = False) -> None:
         scene, columns = warehouse.scene, warehouse.layout.columns
         n = scene.robots
         sides = np.array([len(beside) for beside in fields.beside])
@@ -49,6 +50,7 @@ class Ways:
             goals=np.zeros(n, np.int64),
             stop_short=short,
             columns=columns,
+            firm=firm,
         )
         self._warehouse = warehouse
         spec = observation_spec(scene.robot)
