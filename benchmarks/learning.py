@@ -42,7 +42,7 @@ class Learned:
     """What one training led to."""
 
     rows: list[Row]
-    """Always-go, the trained policy, the solo bound."""
+    """Always-go, the trained policy, the robots alone."""
     while_learning: list[float]
     """Efficiency of the training's own episodes in each part of `PARTS`, and in all of it."""
 
@@ -119,8 +119,8 @@ def main() -> None:
             config = TrainConfig(scene=scene, algo=algo, seed=seed, minutes=options.minutes, steps=options.steps)
             trained.append(learn(config, options.out / f"{algo}-{seed}", options.episodes))
         if algo == options.algos[0]:
-            table.add_row(*summary("always-go", [trained[0].rows[0]]))
-            table.add_row(*summary("solo bound", [trained[0].rows[2]]))
+            table.add_row(*summary(trained[0].rows[0].policy, [trained[0].rows[0]]))
+            table.add_row(*summary("solo", [trained[0].rows[2]]))
         table.add_row(*summary(algo.upper(), [run.rows[1] for run in trained]))
         learning.add_row(algo.upper(), *map(interval, zip(*(run.while_learning for run in trained), strict=True)))
         Console(width=120).print(table, learning)

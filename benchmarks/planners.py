@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from policies.episode import throughput
-from policies.planners.episode import PLANNERS, PlannedEpisode, PlannerName, run_planner
+from policies.episode import Episode, throughput
+from policies.planners.episode import run_planner
+from policies.planners.names import PLANNERS, PlannerName
 from sim.scene import DRIVE_MODELS, DriveModel, open_scene
 from sim.warehouse import Warehouse
 
@@ -20,7 +21,7 @@ ROWS = (
 )  # fmt: skip
 
 
-def play(name: PlannerName, scene: str, robots: int, drive: DriveModel, seed: int) -> PlannedEpisode:
+def play(name: PlannerName, scene: str, robots: int, drive: DriveModel, seed: int) -> Episode:
     """Return one episode in a warehouse of its own."""
     warehouse = Warehouse(*open_scene(scene, robots, drive))
     played = run_planner(warehouse, name, seed)
@@ -28,18 +29,17 @@ def play(name: PlannerName, scene: str, robots: int, drive: DriveModel, seed: in
     return played
 
 
-def row(name: str, scene: str, robots: int, drive: DriveModel, played: Iterable[PlannedEpisode]) -> str:
+def row(name: str, scene: str, robots: int, drive: DriveModel, played: Iterable[Episode]) -> str:
     """Return a line of the table."""
-    played = list(played)
-    episodes = [each.episode for each in played]
+    episodes = list(played)
     count = {
         key: round(sum(e.totals[key] for e in episodes)) for key in ("robot_contacts", "rack_contacts", "deadlocks")
     }
     delivered = throughput(episodes, open_scene(scene, robots, drive)[0])
-    took = statistics.mean(each.mean_ms for each in played), max(each.max_ms for each in played[1:] or played)
+    took = statistics.mean(e.decision_us for e in episodes), statistics.mean(e.decision_us_p99 for e in episodes)
     return (
         f"| {name} | {scene} | {robots} | {delivered:.1f} | {count['robot_contacts']} + {count['rack_contacts']} | "
-        f"{count['deadlocks']} | {took[0]:.2f} | {took[1]:.0f} |"
+        f"{count['deadlocks']} | {took[0]:.1f} | {took[1]:.0f} |"
     )
 
 
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--drive", choices=DRIVE_MODELS, default="velocity")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    head = "planner | scene | robots | deliveries a robot-hour | contacts: robots + racks | deadlocks | mean ms | most"
+    head = "planner | scene | robots | deliveries a robot-hour | contacts: robots + racks | deadlocks | mean us | 99%"
     print(f"| {head} |")
     print("|---|---|---|---|---|---|---|---|")
     seeds = range(options.seed, options.seed + options.episodes)

@@ -10,7 +10,7 @@ from fleetmix.pictures import film, plot_learning_curve
 from policies.evaluate import evaluate_fleet
 from policies.files import write_atomically
 from policies.fleet_policies import AlwaysGo, FleetPolicy, GreedyPolicy
-from policies.results import Row, as_json
+from policies.results import Row, as_json, without_times
 from policies.runs.config import TrainConfig
 from policies.runs.folder import EVALUATION, load_agent, load_run
 from policies.train import train
@@ -30,7 +30,7 @@ def demo(config: TrainConfig, folder: Path, episodes: int, log: Callable[[str], 
 
     Returns:
         The table's rows: always-go, the policy in torch, the same from ONNX with the built-in controller and with
-        controller.onnx, and the solo bound.
+        controller.onnx, and the robots alone.
 
     Raises:
         InputError: as `train`; VerifyError: the exported files do something else than the trained network.
@@ -45,7 +45,7 @@ def demo(config: TrainConfig, folder: Path, episodes: int, log: Callable[[str], 
     name = config.algo.upper()
     greedy = GreedyPolicy(agent, f"{name}, torch")
     rows = evaluate_fleet([greedy], scene, layout, episodes)
-    write_atomically(run.path / EVALUATION, as_json(rows).encode())
+    write_atomically(run.path / EVALUATION, as_json(without_times(rows)).encode())
 
     log("3/5 export: one ONNX file a robot")
     bundle = export_run(run, folder / "bundle").path

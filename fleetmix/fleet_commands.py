@@ -70,8 +70,8 @@ def drive(path: Place, options: Evaluation, processes: bool = False, real_time: 
         return
     seeds = range(options.seed, options.seed + options.episodes)
     played = evaluate_processes(bundle, scene, layout, options.scene, seeds, not real_time)
-    always_go, bound = evaluate_fleet([], scene, layout, options.episodes, options.seed)
-    show([always_go, make_row(f"{fleet.name}, processes", scene, played, bound.throughput), bound], options.json)
+    always_go, solo = evaluate_fleet([], scene, layout, options.episodes, options.seed)
+    show([always_go, make_row(f"{fleet.name}, processes", scene, played, solo.throughput), solo], options.json)
 
 
 def fleet(config: Hosting) -> None:

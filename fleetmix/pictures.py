@@ -25,7 +25,7 @@ def plot_learning_curve(metrics: Path, rows: Sequence[Row], picture: Path) -> No
 
     Args:
         metrics: the run's metrics.csv.
-        rows: always-go and the solo bound among them, drawn as level lines.
+        rows: always-go and the robots alone among them, drawn as level lines.
         picture: the PNG that is written.
     """
     from matplotlib.figure import Figure  # slow to import, needed only here

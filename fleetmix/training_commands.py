@@ -12,8 +12,10 @@ import tyro
 from fleetmix.options import EvalConfig, TrainShortcuts
 from fleetmix.output import log, show
 from policies.files import write_atomically
+from policies.planners.names import POLICIES, PlannerName, PolicyName
 from policies.runs.config import TrainConfig
-from sim.errors import InputError
+from sim.errors import InputError, require
+from sim.scene import open_scene
 
 Place = Annotated[Path, tyro.conf.Positional]
 Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
@@ -50,29 +52,47 @@ def train(
     log(f"next: fleetmix evaluate {result.run}")
 
 
-def evaluate(run: Place, options: Evaluation) -> None:
-    """Measure a run's greedy policy against always-go and the solo bound, on the same seeds.
+def evaluate(
+    options: Evaluation,
+    run: Annotated[Path | None, tyro.conf.Positional] = None,
+    policy: PolicyName | None = None,
+    against: tuple[PlannerName, ...] = (),
+) -> None:
+    """Measure a run's greedy policy, or one that needs no run, against others on the same seeds.
 
     Args:
-        run: the run folder.
         options: where and how often.
+        run: the run folder; its policy is measured against always-go.
+        policy: a policy that needs no run, in place of the run.
+        against: planners that are measured too.
     """
-    from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns
+    from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns, evaluate_without_run
     from policies.fleet_policies import GreedyPolicy
-    from policies.results import as_json
+    from policies.results import as_json, without_times
     from policies.runs.folder import EVALUATION, load_agent, load_run
 
+    if (run is None) == (policy is None):
+        given = "neither is given" if run is None else f"both are given, {run} and {policy}"
+        raise InputError(f"run and --policy: {given}; valid is a run folder, or one of {', '.join(POLICIES)}")
+    if policy is not None:
+        scene, layout = open_scene(options.scene or "small", options.robots, options.drive)
+        show(evaluate_without_run([policy, *against], scene, layout, options.episodes, options.seed), options.json)
+        return
+    assert run is not None
     opened = load_run(run)
     network, _ = load_agent(opened)
     name = opened.config.algo.upper()
     if opened.config.env:
+        require(not against, "against", against, "none: planners belong to the warehouse")
         show(evaluate_returns(opened.source, network, name, options.episodes, options.seed), options.json)
         return
     trained = opened.config.scene, opened.source.parsed_layout()
     scene, layout = choose_scene(*trained, options.scene, options.robots, options.drive)
-    rows = evaluate_fleet([GreedyPolicy(network, name)], scene, layout, options.episodes, options.seed)
+    policies = [GreedyPolicy(network, name)]
+    rows = evaluate_fleet(policies, scene, layout, options.episodes, options.seed, planners=against)
     if scene == opened.config.scene:
-        write_atomically(opened.path / EVALUATION, as_json(rows).encode())
+        of_run = without_times([row for row in rows if row.policy not in against])
+        write_atomically(opened.path / EVALUATION, as_json(of_run).encode())
     show(rows, options.json)
 
 

@@ -1,14 +1,17 @@
 """What an episode brought, and how often something happened per robot-hour of simulated time.
 
 contact: a robot begins to touch a robot (or a rack). deadlock: a robot drives less than 0.5 m in 20 s; counted when it
-begins. throughput: deliveries per robot-hour.
+begins. throughput: deliveries per robot-hour. leg: half an order, a pick or a delivery; few orders are completed in a
+minute in a large warehouse, so legs tell more there.
 """
 
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from sim.scene import SceneConfig
 
@@ -27,7 +30,32 @@ class Episode:
     length: int
     """Env steps, which are decisions in a warehouse."""
     totals: dict[str, float]
-    """What was counted, summed over the agents: deliveries, robot_contacts, rack_contacts, deadlocks and others."""
+    """What was counted, summed over the agents: deliveries, legs, robot_contacts, rack_contacts, deadlocks, others."""
+    decision_us: float = field(default=math.nan, compare=False)
+    """Mean time to decide, a robot and control period [us]; nan where it was not measured."""
+    decision_us_p99: float = field(default=math.nan, compare=False)
+    """99% of the control periods took at most so long, a robot [us]; likewise."""
+
+
+class DecisionTimes:
+    """How long the decisions of a fleet take.
+
+    Args:
+        scene: the fleet.
+        periods: control periods that a decision is good for; in all of them but the first nothing is decided.
+    """
+
+    def __init__(self, scene: SceneConfig, periods: int = 1) -> None:
+        self._robots, self._idle, self._took = scene.robots, [0.0] * (periods - 1), list[float]()
+
+    def add(self, seconds: float) -> None:
+        """Note what one decision took for the whole fleet [s]."""
+        self._took += [1e6 * seconds / self._robots, *self._idle]
+
+    def told_of(self, episode: Episode) -> Episode:
+        """Return the episode with what its decisions took."""
+        mean, p99 = float(np.mean(self._took)), float(np.percentile(self._took, 99))
+        return replace(episode, decision_us=mean, decision_us_p99=p99)
 
 
 class EpisodeMeter:
@@ -55,7 +83,10 @@ class EpisodeMeter:
         """Return what was measured up to now."""
         names = ("deliveries", "robot_contacts", "rack_contacts")
         totals = {name: float(sum(info[name] for info in self._infos)) for name in names}
-        return Episode(math.nan, self._length, {**totals, "deadlocks": float(self._deadlocks)})
+        # Of an order type that has no picks each delivery counts as two legs.
+        picks = float(sum(info.get("picks", info["deliveries"]) for info in self._infos))
+        counts = {**totals, "legs": totals["deliveries"] + picks, "deadlocks": float(self._deadlocks)}
+        return Episode(math.nan, self._length, counts)
 
 
 def merge(alone: Sequence[Episode]) -> Episode:

@@ -1,6 +1,7 @@
 """How good a fleet is: greedy episodes on fixed seeds, against robots that are each alone."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,12 +13,15 @@ from policies.agent import AgentNetwork
 from policies.collector import Actor, play_episodes, random_actions
 from policies.env_batch import EnvBatch
 from policies.environments import EnvSource
-from policies.episode import Episode, EpisodeMeter, merge, throughput
+from policies.episode import DecisionTimes, Episode, EpisodeMeter, throughput
 from policies.fleet_policies import AlwaysGo, FleetPolicy
+from policies.planners.episode import run_alone, run_planner
+from policies.planners.names import ALWAYS_GO, PlannerName, PolicyName
 from policies.results import ReturnRow, Row, make_row, mean_and_ci95
 from sim.env import Controller, WarehouseEnv
 from sim.layout import Layout, load_layout
 from sim.scene import DriveModel, SceneConfig, open_scene
+from sim.warehouse import Warehouse
 
 
 def play(
@@ -40,25 +44,28 @@ def play(
 
 
 def run_episode(env: WarehouseEnv, policy: FleetPolicy, seed: int, first_robot: int = 0) -> Episode:
-    """Return what a policy's episode brought; arguments as in `play`."""
+    """Return what a policy's episode brought, and what its decisions took; arguments as in `play`."""
     policy.reset(len(env.possible_agents))
-    meter = EpisodeMeter(env.scene)
-    for infos in play(env, seed, policy.act, first_robot):
+    meter, times = EpisodeMeter(env.scene), DecisionTimes(env.scene, env.scene.ticks)
+
+    def act(observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        started = time.perf_counter()
+        maneuvers = policy.act(observations)
+        times.add(time.perf_counter() - started)
+        return maneuvers
+
+    for infos in play(env, seed, act, first_robot):
         meter.add(infos)
-    return meter.episode()
+    return times.told_of(meter.episode())
 
 
 def run_solo(scene: SceneConfig, layout: Layout, seeds: Iterable[int]) -> list[Episode]:
-    """Play every robot of every episode alone in the warehouse, always going, with its start and orders in the fleet.
+    """Play every robot of every episode alone in the warehouse, with the start and orders that it has in the fleet.
 
     Returns:
         One Episode a seed, summed over its robots: what a fleet without any interference would reach.
     """
-    env = WarehouseEnv(dataclasses.replace(scene, robots=1), layout=layout)
-    robots = range(scene.robots)
-    solo = [merge([run_episode(env, AlwaysGo(), seed, first_robot) for first_robot in robots]) for seed in seeds]
-    env.close()
-    return solo
+    return [run_alone(scene, layout, seed) for seed in seeds]
 
 
 def choose_scene(
@@ -94,8 +101,9 @@ def evaluate_fleet(
     episodes: int = 20,
     seed: int = 0,
     controller: Controller | None = None,
+    planners: Sequence[PlannerName] = (),
 ) -> list[Row]:
-    """Measure always-go, the given policies and the solo bound, on the same seeds `seed`, `seed + 1`, ...
+    """Measure always-go, the given policies, planners, and the robots alone, on the seeds `seed`, `seed + 1`, ...
 
     Args:
         policies: what to measure besides always-go.
@@ -104,19 +112,58 @@ def evaluate_fleet(
         episodes: how many.
         seed: of the first episode.
         controller: replaces the built-in controller for the given policies.
+        planners: which of them.
 
     Returns:
         One row a policy, in the order of the first sentence.
     """
     seeds = range(seed, seed + episodes)
     solo = run_solo(scene, layout, seeds)
-    bound = throughput(solo, scene)
-    rows = []
-    for policy in (AlwaysGo(), *policies):
-        env = WarehouseEnv(scene, layout=layout, controller=None if isinstance(policy, AlwaysGo) else controller)
-        rows.append(make_row(policy.name, scene, [run_episode(env, policy, s) for s in seeds], bound))
-        env.close()
-    return [*rows, make_row("solo bound", scene, solo, bound)]
+    alone = throughput(solo, scene)
+    rows = [_evaluate_policy(AlwaysGo(), scene, layout, seeds, alone)]
+    rows += [_evaluate_policy(policy, scene, layout, seeds, alone, controller) for policy in policies]
+    planned = [_evaluate_planner(name, scene, layout, seeds, alone) for name in planners]
+    return [*rows, *planned, make_row("solo", scene, solo, alone)]
+
+
+def evaluate_without_run(
+    names: Sequence[PolicyName], scene: SceneConfig, layout: Layout, episodes: int, seed: int
+) -> list[Row]:
+    """Measure policies that need no run, and the robots alone; arguments and rows as in `evaluate_fleet`."""
+    seeds = range(seed, seed + episodes)
+    solo = run_solo(scene, layout, seeds)
+    alone = throughput(solo, scene)
+    rows = [
+        _evaluate_policy(AlwaysGo(), scene, layout, seeds, alone)
+        if name == ALWAYS_GO
+        else _evaluate_planner(name, scene, layout, seeds, alone)
+        for name in dict.fromkeys(names)
+    ]
+    return [*rows, make_row("solo", scene, solo, alone)]
+
+
+def _evaluate_policy(
+    policy: FleetPolicy,
+    scene: SceneConfig,
+    layout: Layout,
+    seeds: Iterable[int],
+    alone: float,
+    controller: Controller | None = None,
+) -> Row:
+    env = WarehouseEnv(scene, layout=layout, controller=controller)
+    row = make_row(policy.name, scene, [run_episode(env, policy, seed) for seed in seeds], alone)
+    env.close()
+    return row
+
+
+def _evaluate_planner(name: PlannerName, scene: SceneConfig, layout: Layout, seeds: Iterable[int], alone: float) -> Row:
+    short = Warehouse(dataclasses.replace(scene, time_limit=scene.decision_period), layout)
+    run_planner(short, name, 0)  # compiles what no decision should be told to wait for
+    short.close()
+    warehouse = Warehouse(scene, layout)
+    played = [run_planner(warehouse, name, seed) for seed in seeds]
+    warehouse.close()
+    return make_row(name, scene, played, alone)
 
 
 def evaluate_returns(source: EnvSource, agent: AgentNetwork, name: str, episodes: int, seed: int) -> list[ReturnRow]:

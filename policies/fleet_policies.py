@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from policies.agent import AgentNetwork
+from policies.planners.names import ALWAYS_GO
 from sim.errors import InputError
 from sim.observation import MANEUVERS
 
@@ -55,7 +56,7 @@ class GreedyPolicy:
 class AlwaysGo:
     """Every robot follows its own shortest path and leaves the rest to the governor."""
 
-    name = "always-go"
+    name: str = ALWAYS_GO
 
     def reset(self, robots: int) -> None:
         """Remember nothing between decisions."""

@@ -1,11 +1,12 @@
 """Tables of an evaluation: their rows, and the rows for a terminal and as JSON.
 
 What an episode brought, and throughput, are in `policies.episode`. efficiency: throughput over that of the same robots,
-each alone in the warehouse and always going.
+each alone in the warehouse, in the best motion that there is.
 """
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,12 @@ class Row:
     """Deliveries per robot-hour."""
     throughput_ci95: float
     """Half the width of its 95% confidence interval, over the episodes."""
+    throughput_by_legs: float
+    """Orders per robot-hour, counted by picks and deliveries, each half an order: less coarse in large warehouses."""
+    throughput_by_legs_ci95: float
+    """Half the width of its 95% confidence interval, over the episodes."""
     efficiency: float
-    """Throughput over the solo bound's."""
+    """Throughput over that of the same robots, each alone."""
     robot_contacts: float
     """Contacts with robots per robot-hour; each robot of a pair counts."""
     rack_contacts: float
@@ -40,6 +45,10 @@ class Row:
     """Deadlocks in all episodes."""
     empty_episodes: int
     """Episodes in which nothing was delivered."""
+    decision_us: float
+    """Mean time to decide, a robot and control period [us]; nan where it was not measured."""
+    decision_us_p99: float
+    """99% of the control periods took at most so long, a robot, in the mean of the episodes [us]; likewise."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ def mean_and_ci95(values: Sequence[float]) -> tuple[float, float]:
 def make_row(policy: str, scene: SceneConfig, episodes: Sequence[Episode], solo_throughput: float) -> Row:
     """Return the row of a policy; efficiency is its throughput over `solo_throughput`."""
     of_each = [throughput([episode], scene) for episode in episodes]
+    by_legs = [per_robot_hour("legs", [episode], scene) / 2 for episode in episodes]
     of_all = throughput(episodes, scene)
     return Row(
         policy=policy,
@@ -77,12 +87,21 @@ def make_row(policy: str, scene: SceneConfig, episodes: Sequence[Episode], solo_
         episodes=len(episodes),
         throughput=of_all,
         throughput_ci95=mean_and_ci95(of_each)[1],
+        throughput_by_legs=mean_and_ci95(by_legs)[0],
+        throughput_by_legs_ci95=mean_and_ci95(by_legs)[1],
         efficiency=of_all / solo_throughput if solo_throughput else float("nan"),
         robot_contacts=per_robot_hour("robot_contacts", episodes, scene),
         rack_contacts=per_robot_hour("rack_contacts", episodes, scene),
         deadlocks=round(sum(episode.totals["deadlocks"] for episode in episodes)),
         empty_episodes=sum(episode.totals["deliveries"] == 0 for episode in episodes),
+        decision_us=float(np.mean([episode.decision_us for episode in episodes])),
+        decision_us_p99=float(np.mean([episode.decision_us_p99 for episode in episodes])),
     )
+
+
+def without_times(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows without what decisions took, which differs from day to day: for files that are to be equal."""
+    return [dataclasses.replace(row, decision_us=math.nan, decision_us_p99=math.nan) for row in rows]
 
 
 def as_table(rows: Sequence[Row] | Sequence[ReturnRow]) -> Table:
@@ -96,20 +115,23 @@ def as_table(rows: Sequence[Row] | Sequence[ReturnRow]) -> Table:
         return table
     table = Table(
         title=f"{first.scene}, {first.robots} robots, drive {first.drive}, {first.episodes} episodes",
-        caption="throughput: deliveries per robot-hour, with 95% interval; contacts per robot-hour",
+        caption="throughput: deliveries per robot-hour, with 95% interval; by legs: picks and deliveries, each half; "
+        "contacts per robot-hour; us: time to decide, a robot and control period, mean and 99%",
     )
     table.add_column("policy")
-    for name in ("throughput", "efficiency", "robot contacts", "rack contacts", "deadlocks"):
+    for name in ("throughput", "by legs", "efficiency", "robot contacts", "rack contacts", "deadlocks", "us (99%)"):
         table.add_column(name, justify="right")
     for row in rows:
         assert isinstance(row, Row)
         table.add_row(
             row.policy,
             f"{row.throughput:.1f} ± {row.throughput_ci95:.1f}",
+            f"{row.throughput_by_legs:.1f}",
             f"{row.efficiency:.2f}",
             f"{row.robot_contacts:.2f}",
             f"{row.rack_contacts:.2f}",
             str(row.deadlocks),
+            "" if math.isnan(row.decision_us) else f"{row.decision_us:.1f} ({row.decision_us_p99:.0f})",
         )
     return table
 

@@ -9,10 +9,17 @@ import torch
 from policies.agent import AgentNetwork
 from policies.config import AgentConfig
 from policies.environments import EnvSource
-from policies.episode import Episode, throughput
-from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns, run_episode, run_solo
+from policies.episode import DecisionTimes, Episode, EpisodeMeter, throughput
+from policies.evaluate import (
+    choose_scene,
+    evaluate_fleet,
+    evaluate_returns,
+    evaluate_without_run,
+    run_episode,
+    run_solo,
+)
 from policies.fleet_policies import AlwaysGo, GreedyPolicy
-from policies.results import as_json, make_row, mean_and_ci95
+from policies.results import as_json, make_row, mean_and_ci95, without_times
 from sim.env import WarehouseEnv
 from sim.errors import InputError
 from sim.layout import load_layout
@@ -42,22 +49,33 @@ def test_a_robot_that_stands_for_20_s_is_deadlocked_once() -> None:
     episode = run_episode(env, AlwaysStop(), seed=1)
     # Both robots stand from the start, so each deadlock begins after 20 s and never ends. 60 s are 150 decisions.
     assert episode.length == 150
-    assert episode.totals == {"deliveries": 0, "robot_contacts": 0, "rack_contacts": 0, "deadlocks": 2}
+    assert episode.totals == {"deliveries": 0, "legs": 0, "robot_contacts": 0, "rack_contacts": 0, "deadlocks": 2}
     shorter = WarehouseEnv(dataclasses.replace(SMALL, time_limit=19.6))
     assert run_episode(shorter, AlwaysStop(), seed=1).totals["deadlocks"] == 0
 
 
-def test_the_solo_bound_of_one_robot_is_that_robot_and_that_of_two_adds_them_up() -> None:
+def test_solo_of_one_robot_is_its_own_episode_and_that_of_two_adds_them_up() -> None:
     one = dataclasses.replace(SMALL, robots=1)
     rows = evaluate_fleet([], one, LAYOUT, episodes=3, seed=7)
-    assert [row.policy for row in rows] == ["always-go", "solo bound"]
-    assert rows[0].throughput == rows[1].throughput > 0
-    assert rows[0].efficiency == rows[1].efficiency == 1.0
+    assert [row.policy for row in rows] == ["always-go, no rules", "solo"]
+    assert rows[1].throughput >= rows[0].throughput > 0  # solo drives better than always-go
+    assert rows[1].efficiency == 1.0
+    first = run_solo(one, LAYOUT, [7])[0].totals[
+        "deliveries"
+    ]  # robot 0 has the start and orders that it has in a fleet
     both = run_solo(SMALL, LAYOUT, [7])[0]
-    env = WarehouseEnv(one)
-    alone = [run_episode(env, AlwaysGo(), 7, robot).totals["deliveries"] for robot in (0, 1)]
-    assert both.totals["deliveries"] == sum(alone) > 0
-    assert throughput([both], SMALL) == pytest.approx(sum(alone) / (2 * 24 / 3600))
+    assert both.totals["deliveries"] > first > 0
+    assert throughput([both], SMALL) == pytest.approx(both.totals["deliveries"] / (2 * 24 / 3600))
+
+
+def test_policies_that_need_no_run_are_measured_on_the_same_seeds_with_their_decision_times() -> None:
+    rows = evaluate_without_run(["pibt", "always-go, no rules", "pibt"], SMALL, LAYOUT, 2, 7)
+    assert [row.policy for row in rows] == ["pibt", "always-go, no rules", "solo"]
+    assert all(0.0 < row.decision_us < row.decision_us_p99 for row in rows[:2])
+    assert [json.loads(as_json(rows))[k]["decision_us"] is None for k in range(3)] == [False, False, True]
+    assert all(math.isnan(row.decision_us) and math.isnan(row.decision_us_p99) for row in without_times(rows))
+    again = evaluate_fleet([], SMALL, LAYOUT, 2, 7, planners=["pibt"])
+    assert [row.throughput for row in again] == [rows[k].throughput for k in (1, 0, 2)]
 
 
 def test_rows_worked_by_hand() -> None:
@@ -65,15 +83,39 @@ def test_rows_worked_by_hand() -> None:
     # and with 2 degrees of freedom t = 4.3027, so the interval is 4.3027 * 30 / sqrt(3) = 74.52.
     scene = SceneConfig(robots=4)  # a decision takes 0.4 s, so 150 of them 60 s
     counts = {"robot_contacts": 1.0, "rack_contacts": 0.0}
-    episodes = [Episode(0.0, 150, {**counts, "deliveries": n, "deadlocks": float(n == 5)}) for n in (5.0, 7.0, 9.0)]
+    # With 1 pick on the way in each episode, legs are 11, 15 and 19: 82.5, 112.5 and 142.5 orders an hour by legs.
+    episodes = [
+        Episode(0.0, 150, {**counts, "deliveries": n, "legs": 2 * n + 1, "deadlocks": float(n == 5)}, n, 4 * n)
+        for n in (5.0, 7.0, 9.0)
+    ]
     row = make_row("ours", scene, episodes, solo_throughput=210.0)
     assert (row.throughput, row.efficiency) == pytest.approx((105.0, 0.5))
     assert row.throughput_ci95 == pytest.approx(74.52, abs=0.01)
+    assert (row.throughput_by_legs, row.throughput_by_legs_ci95) == pytest.approx((112.5, 74.52), abs=0.01)
+    assert (row.decision_us, row.decision_us_p99) == pytest.approx((7.0, 28.0))
     assert (row.robot_contacts, row.rack_contacts) == pytest.approx((15.0, 0.0))  # 3 in 1/5 h
     assert (row.deadlocks, row.empty_episodes, row.episodes) == (1, 0, 3)
     assert math.isnan(mean_and_ci95([1.0])[1])
     alone = make_row("ours", scene, episodes[:1], solo_throughput=210.0)
     assert json.loads(as_json([alone]))[0]["throughput_ci95"] is None
+
+
+def test_an_order_is_two_legs_and_one_without_picks_as_well() -> None:
+    counts = {"robot_contacts": 0, "rack_contacts": 0, "distance": 1.0}
+    for picks, legs in (({"picks": 3}, 5.0), ({}, 4.0)):
+        meter = EpisodeMeter(dataclasses.replace(SMALL, robots=1))
+        meter.add([{"deliveries": 2, **picks, **counts}])
+        assert meter.episode().totals["legs"] == legs
+
+
+def test_times_of_decisions_worked_by_hand() -> None:
+    # 2 robots, a decision for 4 control periods: 40 us for both are 20 us in one of four periods, 5 us in the mean.
+    times = DecisionTimes(SMALL, 4)
+    for _ in range(50):
+        times.add(40e-6)
+    told = times.told_of(Episode(0.0, 50, {}))
+    assert (told.decision_us, told.decision_us_p99) == pytest.approx((5.0, 20.0))
+    assert told == Episode(0.0, 50, {})  # equal episodes are equal, whatever they took
 
 
 def test_a_shared_network_drives_any_fleet_and_one_of_own_parameters_only_its_own() -> None:
