@@ -11,7 +11,7 @@ import tyro
 
 from fleetmix.options import EvalConfig, TrainShortcuts
 from fleetmix.output import log, show
-from policies.files import write_atomically
+from policies.files import require_folder, write_atomically
 from policies.planners.names import POLICIES, PlannerName, PolicyName
 from policies.runs.config import TrainConfig
 from sim.errors import InputError, require
@@ -96,13 +96,29 @@ def evaluate(
     show(rows, options.json)
 
 
-def scenes() -> None:
-    """List the scenes that ship."""
+def scenes(scene: Annotated[str | None, tyro.conf.Positional] = None, picture: Path | None = None) -> None:
+    """List the scenes that ship, or write the map of one: a shipped one, generated:SEED, or a map file.
+
+    Args:
+        scene: the scene whose map is written, as a file that --scene takes.
+        picture: PNG of that map.
+    """
     from rich.console import Console
     from rich.table import Table
 
     from sim.layout import load_layout, scene_names
 
+    if picture is not None and scene is None:
+        raise InputError(f"picture is {str(picture)!r}, of no scene; valid is fleetmix scenes SCENE --picture FILE")
+    if scene is not None:
+        layout = load_layout(scene)
+        sys.stdout.write(layout.text())
+        if picture is not None:
+            from fleetmix.pictures import draw_layout
+
+            require_folder(picture)
+            draw_layout(layout, picture)
+        return
     table = Table("scene", "robots", "size", "pick cells", "stations")
     for name in scene_names():
         layout = load_layout(name)

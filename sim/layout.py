@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
+from sim.generator import draw_warehouse, is_generated
 
 LAYOUTS = Path(__file__).parent / "layouts"
 RACK, FLOOR, STATION = "#@TOW", ".G", "S"
@@ -187,9 +188,7 @@ def _split_header(lines: list[str], name: str) -> tuple[dict[str, str], list[str
 
 
 def parse_layout(text: str, name: str) -> Layout:
-    """Return the layout that a text draws, with a MovingAI header (`type`, `height`, `width`, `map`) or without.
-
-    `robots N` may stand in the header.
+    """Return the layout that a text draws, with a MovingAI header (and, in it, `robots N`) or without.
 
     Raises:
         InputError: rows of unequal length, an unknown character, a wrong header, no station, no pick cell, or an
@@ -232,11 +231,12 @@ def scene_names() -> tuple[str, ...]:
 
 
 def load_layout(scene: str | Path) -> Layout:
-    """Return the shipped layout of that name, or the one in a file.
+    """Return the shipped layout of that name, the generated one (`sim.generator`), or the one in a file.
 
-    Raises:
-        InputError: there is no such scene or file, or its map is not valid.
+    Raises InputError when there is no such scene or file, or its map is not valid.
     """
+    if is_generated(str(scene)):
+        return parse_layout(draw_warehouse(str(scene)), str(scene))
     path = LAYOUTS / f"{scene}.map" if str(scene) in scene_names() else Path(scene)
     try:
         if path.is_file():
@@ -245,4 +245,6 @@ def load_layout(scene: str | Path) -> Layout:
         raise InputError(f"scene file {str(path)!r} is no text: {error.reason} at byte {error.start}") from error
     except OSError as error:
         raise InputError(f"scene file {str(path)!r} can't be read: {error.strerror}") from error
-    raise InputError(f"scene {str(scene)!r} is neither a shipped one ({', '.join(scene_names())}) nor a map file")
+    raise InputError(
+        f"scene {str(scene)!r} is neither a shipped one ({', '.join(scene_names())}), generated:SEED, nor a map file"
+    )

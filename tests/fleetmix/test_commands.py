@@ -6,9 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import fleetmix
+from fleetmix import training_commands
+from sim.errors import InputError
+from sim.layout import load_layout
 from tests.fleetmix.conftest import QUICK, fail
 
 KEYS = {
@@ -70,7 +75,28 @@ def test_a_run_that_saved_nothing_begins_anew(trained: Path, tmp_path: Path, cap
 def test_the_scenes_are_listed(capsys) -> None:
     fleetmix.main(["scenes"])
     out = capsys.readouterr().out
-    assert all(name in out for name in ("crossing", "aisle", "small", "narrow", "depot"))
+    assert all(name in out for name in ("crossing", "aisle", "small", "narrow", "depot", "kiva"))
+
+
+def test_a_scene_is_written_as_the_map_file_that_it_is(tmp_path: Path, capsys) -> None:
+    picture = tmp_path / "map.png"
+    fleetmix.main(["scenes", "generated:3:robots=5", "--picture", str(picture)])
+    text = capsys.readouterr().out
+    layout = load_layout("generated:3:robots=5")
+    assert text == layout.text()
+    pixels = np.asarray(Image.open(picture))
+    scale = pixels.shape[0] // layout.rows
+    assert pixels.shape == (layout.rows * scale, layout.columns * scale, 3)
+    middles = pixels[scale // 2 :: scale, scale // 2 :: scale]
+    dark = (middles.max(-1) < 100)[::-1]  # the picture's first row is the upper edge
+    assert np.array_equal(dark, layout.blocked)
+
+
+def test_a_picture_needs_a_scene_and_an_ending(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="of no scene; valid is fleetmix scenes SCENE --picture FILE"):
+        training_commands.scenes(picture=tmp_path / "map.png")
+    with pytest.raises(InputError, match=r"map.gif'; valid is a name that ends in .png"):
+        training_commands.scenes("small", tmp_path / "map.gif")
 
 
 def test_the_installed_command_shows_every_setting_with_its_unit_and_default() -> None:

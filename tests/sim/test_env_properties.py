@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 import subprocess
 import sys
 import warnings
@@ -18,7 +19,7 @@ from pettingzoo.test.state_test import state_test
 from pettingzoo.utils import parallel_to_aec
 
 from sim.env import WarehouseEnv
-from sim.layout import scene_names
+from sim.layout import load_layout, scene_names
 from sim.observation import MANEUVERS, NEIGHBOUR
 from sim.scene import DRIVE_MODELS, DriveModel
 
@@ -160,8 +161,10 @@ def test_observations_and_states_stay_inside_their_spaces(
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_every_element_varies(make: Callable[..., WarehouseEnv], scene: str) -> None:
-    env = make(scene)
-    episodes = [list(play(env, seed, mostly_go, steps=25)) for seed in range(40)]
+    layout = load_layout(scene)
+    env = make(scene, min(layout.robots, 16))
+    steps = max(25, math.ceil(math.hypot(layout.columns, layout.rows)))  # on a large floor, goals are farther away
+    episodes = [list(play(env, seed, mostly_go, steps)) for seed in range(40)]
     observations = np.array([o for episode in episodes for first, *_ in episode for o in first.values()])
     states = np.array([last for episode in episodes for *_, last in episode])
     spec, fillable = env.observation_spec, min(env.scene.robots - 1, env.scene.robot.neighbours)

@@ -174,7 +174,7 @@ def test_layouts_load_from_files(tmp_path: Path) -> None:
 
 
 def test_what_is_no_scene_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"scene 'smal' is neither a shipped one \(aisle, crossing, .*small\) nor"):
+    with pytest.raises(InputError, match=r"scene 'smal' is neither a shipped one \(aisle, crossing, .*small\), "):
         load_layout("smal")
     with pytest.raises(InputError, match="nor a map file"):
         load_layout(tmp_path)
