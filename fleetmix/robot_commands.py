@@ -40,6 +40,12 @@ def _parser(command: str) -> argparse.ArgumentParser:
         add("--bundle", type=Path, required=True, metavar="DIR", help="folder of the bundle")
         add("--id", required=True, dest="name", metavar="NAME", help="which robot this is, such as robot_3")
         add("--scene", metavar="NAME|FILE", help="the map, where it is another than that of the training")
+        add(
+            "--robots",
+            type=_fleet_size,
+            metavar="N",
+            help="robots on the map, for its path costs (default: the training's)",
+        )
         add("--trust", type=Path, metavar="KEY", help="Ed25519 public key (PEM) that must have signed the bundle")
         add("--log", type=Path, metavar="FILE", help="file for the log, besides stderr")
         add(
@@ -56,6 +62,12 @@ def _parser(command: str) -> argparse.ArgumentParser:
     add("--connect", metavar="ENDPOINT", help="of the base (default: that of --zenoh, else tcp/127.0.0.1:7447)")
     add("--zenoh", type=Path, metavar="FILE", help="Zenoh configuration file, such as the one of fleetmix keys")
     return parser
+
+
+def _fleet_size(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:6]) < 100_000):
+        raise argparse.ArgumentTypeError(f"robots is {text[:20]!r}; valid is a whole number from 1 to 99999")
+    return int(text)
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -1,16 +1,13 @@
-"""The floor of a warehouse: racks, stations, pick cells, and the shortest way from every cell to a goal.
+"""The floor of a warehouse: racks, stations, pick cells, and the cheapest way from every cell to a goal.
 
 A robot carries its own copy of the map, so this file needs numpy alone.
 
-One character is a cell of 1 m: `#` rack, `.` floor, `S` station; in MovingAI maps `@ T O W` are racks and `G` is floor.
-The first line of a map is its upper edge; cell (row 0, column 0) of the arrays is the lower left one, with the origin
-at its outer corner.
+The first line of a map (`sim.map_text`) is its upper edge; cell (row 0, column 0) of the arrays is the lower left one,
+with the origin at its outer corner.
 """
 
-import heapq
 import math
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,23 +16,12 @@ from numpy.typing import NDArray
 
 from sim.errors import InputError
 from sim.generator import draw_warehouse, is_generated
+from sim.guidance import Aisle, Guidance, default_factors, edge_costs, find_aisles
+from sim.guidance_text import guidance_text, read_guidance, require_valid
+from sim.map_text import RACK, STATION, read_map_text
+from sim.paths import PathField, find_ways
 
 LAYOUTS = Path(__file__).parent / "layouts"
-RACK, FLOOR, STATION = "#@TOW", ".G", "S"
-MOST_CELLS = 250_000
-"""Cells of a map: 500 x 500 m."""
-HEADER = ("type", "height", "width", "robots")
-_STEPS = tuple((dr, dc, math.hypot(dr, dc)) for dr in (-1, 0, 1) for dc in (-1, 0, 1) if dr or dc)
-
-
-@dataclass(frozen=True, eq=False)
-class PathField:
-    """The shortest ways to one goal cell, for a robot in any cell. Cells are counted row by row."""
-
-    distance: NDArray[np.float64]
-    """Length of the way to the goal from the middle of each cell [cells], m."""
-    next_cell: NDArray[np.int32]
-    """The cell that follows on that way [cells]; the goal follows itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +36,16 @@ class Layout:
     """The station cells."""
     robots: int = 4
     """Number of robots that the map asks for."""
-    _fields: dict[int, PathField] = field(default_factory=dict, repr=False)
+    guidance: tuple[Guidance, ...] = ()
+    """What its aisles cost, for fleets of different sizes, the smallest first."""
+    fleet: int = 1
+    """The number of robots whose path costs this layout has; `guided` returns it for another."""
+    _fields: dict[int, PathField] = field(default_factory=dict, init=False, repr=False)
+    _fleets: dict[int, "Layout"] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.blocked.flags.writeable = False
+        require_valid(self.guidance, self.aisles, self.blocked.shape, f"layout {self.name}")
         if not self.stations:
             raise InputError(f"layout {self.name}: it has no station; mark at least one cell with 'S'")
         if not self.picks:
@@ -90,13 +82,44 @@ class Layout:
         cells = np.flatnonzero(beside & ~self.blocked)
         return tuple(int(cell) for cell in cells if cell not in self.stations)
 
+    @cached_property
+    def aisles(self) -> tuple[Aisle, ...]:
+        """Its straight lanes."""
+        return find_aisles(self.blocked)
+
+    @cached_property
+    def factors(self) -> NDArray[np.float64]:
+        """What each aisle costs in each direction for a fleet of `fleet` robots [aisles, 2]."""
+        for guidance in reversed(self.guidance):
+            if guidance.robots <= self.fleet:
+                return guidance.factors
+        return default_factors(self.aisles, self.fleet, len(self.free), self.columns)
+
+    @cached_property
+    def costs(self) -> NDArray[np.float64]:
+        """What it costs to drive from each cell over its east, north, west and south side [cells, 4], m; or infinity.
+
+        For right of way and planners, which go over sides alone.
+        """
+        costs = edge_costs(self.blocked, self.aisles, self.factors)
+        costs.flags.writeable = False
+        return costs
+
+    def guided(self, robots: int) -> "Layout":
+        """Return the same map with the path costs for a fleet of `robots`, made once and kept."""
+        if robots == self.fleet:
+            return self
+        if robots not in self._fleets:
+            self._fleets[robots] = replace(self, fleet=robots)
+        return self._fleets[robots]
+
     def middle(self, cell: int) -> tuple[float, float]:
         """Return the middle of a cell: x, y [m]."""
         row, column = divmod(cell, self.columns)
         return column + 0.5, row + 0.5
 
     def path_field(self, goal: int) -> PathField:
-        """Return the shortest ways to `goal`, computed once and kept.
+        """Return the cheapest ways to `goal`, computed once and kept.
 
         Raises:
             InputError: the goal is not a free cell.
@@ -113,40 +136,7 @@ class Layout:
         """
         if not 0 <= goal < self.blocked.size or self.blocked.flat[goal]:
             raise InputError(f"layout {self.name}: goal cell {goal} is a rack or outside; valid are its free cells")
-        distance = np.full(self.blocked.size, np.inf)
-        following = np.arange(self.blocked.size, dtype=np.int32)
-        distance[goal] = 0.0
-        queue = [(0.0, goal)]
-        while queue:
-            reached, cell = heapq.heappop(queue)
-            if reached > distance[cell]:
-                continue
-            for before, step in self._cells_before(cell):
-                if reached + step < distance[before] - 1e-12:
-                    distance[before] = reached + step
-                    following[before] = cell
-                    heapq.heappush(queue, (reached + step, before))
-        distance.flags.writeable = following.flags.writeable = False
-        return PathField(distance, following)
-
-    def _cells_before(self, cell: int) -> list[tuple[int, float]]:
-        """Return the cells from which one step leads to `cell`, and the length of that step [m].
-
-        No corner is cut. Out of a rack (a robot, or its odometry, can be off by a little) the way leads straight over
-        a side.
-        """
-        row, column = divmod(cell, self.columns)
-        before = []
-        for dr, dc, step in _STEPS:
-            r, c = row + dr, column + dc
-            if not (0 <= r < self.rows and 0 <= c < self.columns):
-                continue
-            diagonal = dr != 0 and dc != 0
-            corner_cut = diagonal and (self.blocked[row, c] or self.blocked[r, column])
-            forbidden = diagonal if self.blocked[r, c] else self.blocked[row, column] or corner_cut
-            if not forbidden:
-                before.append((r * self.columns + c, step))
-        return before
+        return find_ways(self.blocked, self.costs, goal)
 
     def racks(self) -> NDArray[np.float64]:
         """Return few rectangles that cover exactly the rack cells: x0, y0, x1, y1 [count, 4], m."""
@@ -168,61 +158,23 @@ class Layout:
         cells = np.where(self.blocked, "#", ".")
         cells.flat[list(self.stations)] = "S"
         head = f"type warehouse\nheight {self.rows}\nwidth {self.columns}\nrobots {self.robots}\nmap\n"
-        return head + "".join("".join(row) + "\n" for row in cells[::-1])
-
-
-def _split_header(lines: list[str], name: str) -> tuple[dict[str, str], list[str]]:
-    """Return the settings above the line `map` and the lines below it; without that line, no settings, all lines."""
-    header: dict[str, str] = {}
-    if "map" not in lines:
-        return header, lines
-    start = lines.index("map")
-    for number, line in enumerate(lines[:start], 1):
-        key, _, value = line.partition(" ")
-        if key in header:
-            raise InputError(f"layout {name}: header line {number} says {key} once more; valid is to say it once")
-        if key not in HEADER:
-            raise InputError(f"layout {name}: header line {number} is {line!r}; valid are {', '.join(HEADER)}")
-        header[key] = value.strip()
-    return header, lines[start + 1 :]
+        rows = "".join("".join(row) + "\n" for row in cells[::-1])
+        return head + rows + guidance_text(self.guidance, self.aisles, self.blocked.shape)
 
 
 def parse_layout(text: str, name: str) -> Layout:
-    """Return the layout that a text draws, with a MovingAI header (and, in it, `robots N`) or without.
+    """Return the layout that a text draws, for a robot that is alone (`Layout.guided`).
 
     Raises:
-        InputError: rows of unequal length, an unknown character, a wrong header, no station, no pick cell, or an
-            unreachable cell.
+        InputError: rows of unequal length, an unknown character, a wrong header, no station, no pick cell, an
+            unreachable cell, or guidance that names no aisle or a factor that is not valid.
     """
-    lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff").rstrip().lstrip("\r\n"))
-    header, rows = _split_header([line.rstrip(" \t") for line in lines], name)
-    if sum(map(len, rows)) > MOST_CELLS:
-        raise InputError(f"layout {name}: it has {sum(map(len, rows))} cells; valid are at most {MOST_CELLS}")
-    if not any(rows):
-        raise InputError(f"layout {name}: the map is empty; valid are lines of '#', '.' and 'S'")
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(rows[0]):
-            raise InputError(
-                f"layout {name}: map line {number} has {len(row)} cells and line 1 has {len(rows[0])}; "
-                "valid are rows of equal length"
-            )
-        for column, character in enumerate(row, 1):
-            if character not in RACK + FLOOR + STATION:
-                raise InputError(
-                    f"layout {name}: map line {number}, column {column} is {character!r}; valid are '#' (or @ T O W) "
-                    "rack, '.' (or G) floor, 'S' station"
-                )
-    for key, size in (("height", len(rows)), ("width", len(rows[0]))):
-        if key in header and header[key] != str(size):
-            raise InputError(f"layout {name}: its header says {key} {header[key]!r}, but its map has {size}")
-    robots = header.get("robots", "4")
-    if not re.fullmatch("0*[1-9][0-9]{0,4}", robots, re.ASCII):
-        raise InputError(
-            f"layout {name}: its header says robots {robots[:20]!r}; valid is a whole number from 1 to 99999"
-        )
-    cells = np.array([list(row) for row in rows[::-1]])
+    text_of = read_map_text(text, name)
+    cells = np.array([list(row) for row in text_of.rows[::-1]])
     stations = tuple(int(cell) for cell in np.flatnonzero(np.isin(cells, list(STATION))))
-    return Layout(name, np.isin(cells, list(RACK)), stations, int(robots))
+    blocked = np.isin(cells, list(RACK))
+    guidance = read_guidance(text_of.guidance, find_aisles(blocked), blocked.shape, f"layout {name}")
+    return Layout(name, blocked, stations, text_of.robots, guidance)
 
 
 def scene_names() -> tuple[str, ...]:

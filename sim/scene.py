@@ -163,7 +163,7 @@ def open_scene(
     drive: DriveModel | None = None,
     layout: Layout | None = None,
 ) -> tuple[SceneConfig, Layout]:
-    """Return the settings of a scene with everything decided, and its map.
+    """Return the settings of a scene with everything decided, and its map with the path costs for such a fleet.
 
     Args:
         scene: a shipped scene's name, a map file, or settings.
@@ -185,4 +185,4 @@ def open_scene(
         raise InputError(
             f"robots is {scene.robots}, but layout {layout.name} has room for {len(layout.free)}, one on each free cell"
         )
-    return scene, layout
+    return scene, layout.guided(scene.robots)

@@ -33,7 +33,12 @@ def evaluate_processes(
         KeyboardInterrupt: Ctrl-C or SIGTERM; nothing is left running.
     """
     endpoint = free_endpoint()
-    options = [*(["--lock-step"] if lock_step else []), *(["--scene", other_map] if other_map else [])]
+    options = [
+        "--robots",
+        str(scene.robots),
+        *(["--lock-step"] if lock_step else []),
+        *(["--scene", other_map] if other_map else []),
+    ]
     names = robot_names(scene.robots)
     with (
         Interrupt() as interrupt,

@@ -23,13 +23,14 @@ class RobotModel:
     """Those that the bundle names."""
 
 
-def open_robot_model(bundle: Bundle, robot: str, map_name: str | None) -> RobotModel:
+def open_robot_model(bundle: Bundle, robot: str, map_name: str | None, fleet: int | None = None) -> RobotModel:
     """Open and check everything in a bundle that a robot needs.
 
     Args:
         bundle: the bundle.
         robot: the robot's name.
         map_name: name or file of the map, where it is another than that of the training.
+        fleet: how many robots share the map, which decides its path costs; by default as many as in the training.
 
     Raises:
         InputError: anything in the bundle is not as it was written, or it is not this robot's.
@@ -41,6 +42,7 @@ def open_robot_model(bundle: Bundle, robot: str, map_name: str | None) -> RobotM
         raise InputError(f"{bundle}: policy and controller are of different robots")
     _require_own_order(policy, scene, bundle)
     layout = layout if map_name is None else load_layout(map_name)
+    layout = layout.guided(scene.robots if fleet is None else fleet)
     return RobotModel(policy, controller, scene, layout, tuple(bundle.manifest.robots))
 
 

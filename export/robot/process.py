@@ -7,7 +7,6 @@ from pathlib import Path
 
 from export.bundle.manifest import open_bundle
 from export.protocol import transport
-from export.protocol.broadcasts import robot_number
 from export.protocol.framing import address
 from export.protocol.messages import Wire, map_hash
 from export.protocol.stop_latch import StopLatch
@@ -33,6 +32,8 @@ class RobotSettings:
     """Endpoint of its base."""
     scene: str | None = None
     """The map, where it is another than that of the training: a name or a file."""
+    robots: int | None = None
+    """How many robots share the map, which decides its path costs; by default as many as in the training."""
     trust: Path | None = None
     """Public key that must have signed the bundle."""
     log: Path | None = None
@@ -54,7 +55,8 @@ def run_robot(settings: RobotSettings) -> None:
         InputError: the bundle, the endpoint or a file is not valid; no command was sent.
     """
     name = transport.require_name(settings.name)
-    model = open_robot_model(open_bundle(settings.bundle, settings.trust), settings.name, settings.scene)
+    bundle = open_bundle(settings.bundle, settings.trust)
+    model = open_robot_model(bundle, settings.name, settings.scene, settings.robots)
     period = model.scene.control_period
     wire, me, timed = Wire(model.scene.robot, period), address(name), not settings.lock_step
     with ExitStack() as stack:
@@ -65,7 +67,7 @@ def run_robot(settings: RobotSettings) -> None:
         inbox, latch = SensorInbox(wire, me, timed), StopLatch(name)
         transmit = transport.publisher(session, transport.command_key(name)).put
         gate = Gate(wire, me, model.scene.robot, period, latch, transmit)
-        pilot = Pilot(model.policy, model.controller, model.scene, model.layout, robot_number(name))
+        pilot = Pilot(model.policy, model.controller, model.scene, model.layout)
         loop = RobotLoop(pilot, inbox, latch, gate, period, timed, log.report, log.write)
         handle_end(lambda *_: loop.end())
 
@@ -73,7 +75,7 @@ def run_robot(settings: RobotSettings) -> None:
         stack.enter_context(serve_stops(session, name, "process", latch, inbox.wake))
         stack.enter_context(session.liveliness().declare_token(transport.alive_key(name)))
         state = session.declare_publisher(transport.state_key(name))
-        stack.callback(StateReport(name, loop, inbox, pilot.hearing, latch, gate, log, state.put).close)
+        stack.callback(StateReport(name, loop, inbox, latch, gate, log, state.put).close)
         about = model.policy.metadata
         if name not in model.robots:
             log.write(

@@ -137,7 +137,7 @@ def test_greedy_episodes_forget_the_one_before() -> None:
 
 def test_another_scene_keeps_the_robot_and_brings_its_own_fleet() -> None:
     trained = dataclasses.replace(SMALL, robot=RobotConfig(radius=0.25))
-    assert choose_scene(trained, LAYOUT, None, None, "velocity") == (trained, LAYOUT)
+    assert choose_scene(trained, LAYOUT, None, None, "velocity") == (trained, LAYOUT.guided(2))
     scene, layout = choose_scene(trained, LAYOUT, "narrow", None, "wheels")
     assert (scene.layout, scene.robots, scene.drive, scene.robot.radius) == ("narrow", 6, "wheels", 0.25)
     assert layout.columns == 9

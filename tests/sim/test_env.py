@@ -84,7 +84,7 @@ def test_one_order_earns_what_the_reward_says(make: Make) -> None:
 def test_the_reward_is_the_config_times_what_happened(make: Make) -> None:
     config = RewardConfig(delivery=3.0, pick=20.0, progress=0.0, new_contact=0.0, in_contact=0.0)
     env = make(SceneConfig(robots=3, reward=config))
-    env.reset(seed=0)
+    env.reset(seed=4)
     total = 0.0
     infos: dict[str, dict[str, Any]] = {}
     while env.agents:
