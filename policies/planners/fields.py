@@ -1,4 +1,4 @@
-"""Path lengths over the map for robots that drive from cell to cell over sides, never diagonally."""
+"""Path costs over the map for robots that drive from cell to cell over sides, never diagonally."""
 
 import heapq
 
@@ -7,25 +7,22 @@ from numpy.typing import NDArray
 
 from sim.layout import Layout
 
-EAST, NORTH, WEST, SOUTH = range(4)
-"""The order of the four cells beside a cell."""
-
 
 class Fields:
-    """The cells beside each cell of a map, and path lengths, each computed once.
+    """The cells beside each cell of a map, and path costs under its guidance, each computed once.
 
     Args:
         layout: the map.
     """
 
     def __init__(self, layout: Layout) -> None:
-        self.around = np.full((layout.blocked.size, 4), -1, np.int64)
-        """The free cells beside each free cell, in the order of `EAST` and so on; -1 where there is none [cells, 4]."""
-        for cell in layout.free:
-            row, column = divmod(cell, layout.columns)
-            for side, (r, c) in enumerate(((row, column + 1), (row + 1, column), (row, column - 1), (row - 1, column))):
-                if 0 <= r < layout.rows and 0 <= c < layout.columns and not layout.blocked[r, c]:
-                    self.around[cell, side] = r * layout.columns + c
+        steps = np.array([1, layout.columns, -1, -layout.columns])
+        self.around = np.where(np.isfinite(layout.costs), np.arange(len(layout.costs))[:, None] + steps, -1)
+        """The free cells beside each free cell, in the order of `sim.guidance.SIDES`; -1 for none [cells, 4]."""
+        self.costs: list[list[float]] = layout.costs.tolist()
+        """What it costs to go to each of them [cells][4], m; infinity where there is none."""
+        self.extra = np.where(self.around >= 0, layout.costs - 1.0, 0.0)
+        """What that is beyond its length [cells, 4], m; 0 where there is none."""
         self.beside: list[list[int]] = [[int(cell) for cell in cells if cell >= 0] for cells in self.around]
         """The same without the gaps."""
         self.way_out = self._ways_out()
@@ -33,29 +30,38 @@ class Fields:
         self._kept: dict[int, NDArray[np.float64]] = {}
 
     def to(self, goal: int) -> NDArray[np.float64]:
-        """Return the length of the way from each cell to `goal` [cells], m; infinity where there is none."""
+        """Return what the cheapest way from each cell to `goal` costs [cells], m; infinity where there is none."""
         if goal not in self._kept:
-            self._kept[goal] = self._lengths(goal)
+            self._kept[goal] = self._costs_to(goal)
         return self._kept[goal]
 
+    def best_first(self, cell: int, goal: int) -> list[int]:
+        """Return the cells beside a cell, by what the way to the goal costs that begins there."""
+        field, costs = self.to(goal), self.costs[cell]
+        sides = [(costs[side] + field[to], side) for side, to in enumerate(self.around[cell].tolist()) if to >= 0]
+        return [int(self.around[cell, side]) for _, side in sorted(sides)]
+
     def way(self, start: int, goal: int) -> list[int]:
-        """Return the cells of a shortest way, `start` and `goal` among them."""
-        field, cells = self.to(goal), [start]
-        while field[cells[-1]] > 0.0:
-            cells.append(min(self.beside[cells[-1]], key=lambda cell: field[cell]))
+        """Return the cells of a cheapest way, `start` and `goal` among them."""
+        cells = [start]
+        while cells[-1] != goal:
+            cells.append(self.best_first(cells[-1], goal)[0])
         return cells
 
-    def _lengths(self, goal: int) -> NDArray[np.float64]:
-        lengths = np.full(len(self.beside), np.inf)
-        lengths[goal] = 0.0
+    def _costs_to(self, goal: int) -> NDArray[np.float64]:
+        field = np.full(len(self.beside), np.inf)
+        field[goal] = 0.0
         queue = [(0.0, goal)]
         while queue:
-            length, cell = heapq.heappop(queue)
-            for before in self.beside[cell]:
-                if length + 1.0 < lengths[before]:
-                    lengths[before] = length + 1.0
-                    heapq.heappush(queue, (length + 1.0, before))
-        return lengths
+            cost, cell = heapq.heappop(queue)
+            if cost > field[cell]:
+                continue
+            for side, before in enumerate(self.around[cell].tolist()):
+                further = cost + self.costs[before][(side + 2) % 4]  # from there back over the opposite side
+                if before >= 0 and further < field[before]:
+                    field[before] = further
+                    heapq.heappush(queue, (further, before))
+        return field
 
     def _ways_out(self) -> NDArray[np.float64]:
         out = np.zeros(len(self.beside))

@@ -73,9 +73,9 @@ class Pibt:
     def _claim(self, robot: int, askers: list[int], priority: float) -> bool:
         """Claim the best cell for a robot, or, where it is asked to make way, any; return whether one could be had."""
         field, here = self._fields.to(int(self._goals[robot])), self._end[robot]
-        for cell in sorted(self._fields.beside[here], key=lambda cell: field[cell]):
+        for cell in self._fields.best_first(here, int(self._goals[robot])):
             if not askers and field[cell] >= field[here]:
-                break
+                continue  # it leads away
             holder = self._holder.get(cell)
             if holder is not None and not self._moves_away(holder, [*askers, robot], priority):
                 continue

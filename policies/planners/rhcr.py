@@ -2,7 +2,7 @@
 
 After Li, Tinka, Kiesel, Durham, Kumar and Koenig, "Lifelong Multi-Agent Path Finding in Large-Scale Warehouses" (RHCR,
 2021): conflicts are resolved within a window only. In it, prioritized planning: one robot after the other takes the
-earliest way around those before it; then large-neighbourhood search (Li, Chen, Harabor, Stuckey and Koenig, "Anytime
+cheapest way around those before it; then large-neighbourhood search (Li, Chen, Harabor, Stuckey and Koenig, "Anytime
 Multi-Agent Path Finding via Large Neighborhood Search", 2021) plans small groups anew and keeps what is better.
 
 Robots never keep to a plan's times exactly. What is executed is the order in which they visit each cell (Hönig et al.,
@@ -54,7 +54,8 @@ class Rhcr:
         robot, n, cells = warehouse.scene.robot, warehouse.scene.robots, warehouse.layout.blocked.size
         self._warehouse, self._ways, self._fields, self._n = warehouse, ways, fields, n
         self._random = np.random.default_rng(seed)
-        self._grid = Grid(fields.around, fields.way_out, _turns(), 1.0 / robot.max_speed)
+        leg = 1.0 / robot.max_speed
+        self._grid = Grid(fields.around, fields.extra * leg, fields.way_out, _turns(), leg)
         self._departures = Departures(warehouse, ways, self._grid.leg)
         self._held = nothing_held(cells, 2 * n + 16)
         self._cells, self._times = np.zeros((n, LONGEST), np.int64), np.zeros((n, LONGEST))

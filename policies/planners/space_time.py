@@ -1,8 +1,8 @@
-"""The earliest way of one robot through space and time, around what others have reserved.
+"""The cheapest way of one robot through space and time, around what others have reserved.
 
 Safe interval path planning (Phillips and Likhachev, "SIPP: Safe Interval Path Planning for Dynamic Environments",
-2011): of a cell and one of its free intervals only the earliest arrival matters, so the search goes over those, and not
-over the ticks of a clock.
+2011): of a cell and one of its free intervals only the earliest arrival matters, and the cheapest, where the map's
+guidance charges for some ways; so the search goes over those, and not over the ticks of a clock.
 
 A robot holds a cell from `ENTER` before it is in its middle until `LEAVE` after it sets off from there, and no two hold
 a cell at once. ENTER + LEAVE is more than the time from middle to middle, so two robots can't change places either.
@@ -27,8 +27,9 @@ UNFINISHED = 0.5
 FOREVER = 1e9
 _SAME = 1e-9
 
-Node = tuple[int, float, int, int, int, int]
-"""A cell, when, how the robot comes there, the free interval, whether the goal was reached, and the node before."""
+Node = tuple[int, float, int, int, int, int, float]
+"""A cell, when, how the robot comes there, the free interval, whether the goal was reached, the node before, and the
+tolls up to there."""
 
 
 class Grid(NamedTuple):
@@ -36,6 +37,8 @@ class Grid(NamedTuple):
 
     around: NDArray[np.int64]
     """The cells beside each cell, -1 where there is none [cells, 4]."""
+    tolls: NDArray[np.float64]
+    """What the map's guidance charges for going there, beyond the time that it takes [cells, 4], s."""
     way_out: NDArray[np.float64]
     """From each cell of a dead end, the cells up to where it begins [cells]: a robot has to come out of there too."""
     turns: NDArray[np.float64]
@@ -125,36 +128,40 @@ def search(
     cells: NDArray[np.int64],
     times: NDArray[np.float64],
 ) -> tuple[int, float, bool]:
-    """Find the earliest way to the goal and, if that is a dead end, out of it again, or as far as the window reaches.
+    """Find the cheapest way to the goal and, if that is a dead end, out of it again, or as far as the window reaches.
 
     A* over states (cell, free interval, direction, whether the goal has been reached); the first state taken from the
-    queue that may end the way is the best.
+    queue that may end the way is the best. The cost is the time of arrival and the tolls on the way; of a state all
+    arrivals are followed that are earlier or cheaper than those before.
 
     Args:
         trip: what to plan.
         grid: the map.
-        field: cells between each cell and the goal [cells].
+        field: what the way from each cell to the goal costs [cells], m.
         held: what the others have reserved.
         cells: the way, written [longest], the start first.
         times: when the robot is in the middle of each, written [longest], s.
 
     Returns:
-        How many cells the way has, 0 if there is none; when it would be at the goal, and out, if nobody were in the way
-        after the window [s]; and whether it stays at the end of its way until the window is over.
+        How many cells the way has, 0 if there is none; its cost [s]: when it would be at the goal, and out, if nobody
+        were in the way after the window, and its tolls; and whether it stays at the end of its way until the window is
+        over.
     """
     first = 0  # it is there, so what is held from before has to end by itself
     while first < held.counts[trip.start] and held.begins[trip.start, first] <= trip.begin:
         first += 1
-    nodes = [(trip.start, trip.begin, trip.facing, first, 0, -1)]
-    best = np.full((2, len(grid.around), 4, held.begins.shape[1] + 1), FOREVER)
+    nodes = [(trip.start, trip.begin, trip.facing, first, 0, -1, 0.0)]
+    best = np.full((2, len(grid.around), 4, held.begins.shape[1] + 1, 2), FOREVER)  # arrival, and with its tolls
     queue = [(trip.begin, 0)]
     while len(queue) > 0:
         cost, node = heapq.heappop(queue)
         if node < 0:
             return _unwind(nodes, -node - 1, cells, times), cost, True
-        cell, time, facing, gap, done, before = nodes[node]
-        if before >= 0 and best[done, cell, facing, gap] < time - _SAME:
-            continue
+        cell, time, facing, gap, done, before, toll = nodes[node]
+        if before >= 0:
+            earliest, cheapest = best[done, cell, facing, gap]
+            if earliest < time - _SAME and cheapest < time + toll - _SAME:
+                continue
         until = held.begins[cell, gap] if gap < held.counts[cell] else FOREVER
         done = max(done, int(cell == trip.goal))
         arrived = done == 1 and grid.way_out[cell] == 0.0 and time + STAY <= until
@@ -162,7 +169,7 @@ def search(
             return _unwind(nodes, node, cells, times), cost, False
         if until >= trip.window_end + LEAVE:
             left = (grid.way_out[cell] if done else field[cell] + grid.way_out[trip.goal]) * grid.leg
-            heapq.heappush(queue, (trip.window_end + left + UNFINISHED, -node - 1))
+            heapq.heappush(queue, (trip.window_end + left + toll + UNFINISHED, -node - 1))
         for side in range(4):
             if grid.around[cell, side] >= 0:
                 _expand(node, side, until, done, trip, grid, field, held, nodes, best, queue)
@@ -184,7 +191,8 @@ def _expand(
     queue: list[tuple[float, int]],
 ) -> None:
     """Queue the arrivals in the cell on one side of a node's cell: one in each free interval that can be met."""
-    cell, time, facing = nodes[node][:3]
+    cell, time, facing, _, _, _, toll = nodes[node]
+    toll += grid.tolls[cell, side]
     to = grid.around[cell, side]
     earliest, latest = time + grid.leg + grid.turns[facing, side], until - LEAVE + grid.leg
     left = (grid.way_out[to] if done else field[to] + grid.way_out[trip.goal]) * grid.leg
@@ -196,10 +204,11 @@ def _expand(
         arrival = max(earliest, free_from + ENTER)
         if arrival > latest:
             return
-        if arrival + LEAVE <= free_to and arrival < best[done, to, side, gap] - _SAME:
-            best[done, to, side, gap] = arrival
-            nodes.append((to, arrival, side, gap, done, node))
-            heapq.heappush(queue, (arrival + left, len(nodes) - 1))
+        known = best[done, to, side, gap]
+        if arrival + LEAVE <= free_to and (arrival < known[0] - _SAME or arrival + toll < known[1] - _SAME):
+            known[0], known[1] = min(known[0], arrival), min(known[1], arrival + toll)
+            nodes.append((to, arrival, side, gap, done, node, toll))
+            heapq.heappush(queue, (arrival + toll + left, len(nodes) - 1))
 
 
 @kernel

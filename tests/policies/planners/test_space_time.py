@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.planners.fields import EAST, Fields
+from policies.planners.fields import Fields
 from policies.planners.rhcr import _turns
 from policies.planners.space_time import (
     ENTER,
@@ -21,6 +21,7 @@ from policies.planners.space_time import (
     release,
     search,
 )  # fmt: skip
+from sim.guidance import EAST
 from sim.layout import Layout, load_layout, parse_layout
 
 LEG = 1.0 / 1.2
@@ -33,7 +34,7 @@ def plan(
 ) -> tuple[list[int], list[float], float, bool]:
     """The cells of a way, when it is in their middles, its cost, and whether it waits the window out."""
     fields = Fields(layout)
-    grid = Grid(fields.around, fields.way_out, _turns(), LEG)
+    grid = Grid(fields.around, fields.extra * LEG, fields.way_out, _turns(), LEG)
     cells, times = np.zeros(64, np.int64), np.zeros(64)
     trip = Trip(start, begin, facing, goal, WINDOW)
     count, cost, stays = search(trip, grid, fields.to(goal), held, cells, times)
@@ -52,6 +53,30 @@ def test_turning_back_costs_more_than_going_on() -> None:
     on = plan(LANE, nothing_held(18, 8), 8, 9, facing=EAST)[2]
     back = plan(LANE, nothing_held(18, 8), 8, 7, facing=EAST)[2]
     np.testing.assert_allclose([on, back], [LEG, LEG + 1.2])
+
+
+LOOP = "....\n.##.\nS...\n"
+"""Its cells: 8 9 10 11 / 4 # # 7 / 0 1 2 3."""
+
+
+def test_guidance_leads_round_where_that_is_cheaper_and_its_tolls_are_no_time() -> None:
+    # From 3 to 0, standing along x: 3 legs west, each with a toll of (factor - 1) legs; or 7 legs round the top, two
+    # corners at speed (0.1 s each), and a turn in place first (1.0 s more).
+    direct = parse_layout(LOOP + "guidance 1\nwest 2 line 3 columns 1-4", "loop")
+    cells, times, cost, _ = plan(direct, nothing_held(12, 8), 3, 0)
+    assert cells == [3, 2, 1, 0]
+    np.testing.assert_allclose([times[-1], cost], [0.3 + 3 * LEG, 0.3 + 3 * LEG + 3 * LEG])
+    dear = parse_layout(LOOP + "guidance 1\nwest 4 line 3 columns 1-4", "loop")
+    cells, times, cost, _ = plan(dear, nothing_held(12, 8), 3, 0)
+    assert cells == [3, 7, 11, 10, 9, 8, 4, 0]
+    np.testing.assert_allclose([times[-1], cost], [1.3 + 7 * LEG + 0.2] * 2)
+
+
+def test_who_is_in_the_way_of_the_lane_can_make_the_dear_way_the_cheaper_one() -> None:
+    dear = parse_layout(LOOP + "guidance 1\nwest 4 line 3 columns 1-4", "loop")
+    held = nothing_held(12, 8)
+    hold(held, 9, 0.0, 11.0, 1)  # the way round is closed for long
+    assert plan(dear, held, 3, 0)[0] == [3, 2, 1, 0]
 
 
 def test_it_waits_until_a_cell_is_given_free() -> None:
