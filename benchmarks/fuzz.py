@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from export.bundle.files import MANIFEST
 from export.bundle.manifest import parse_manifest
@@ -32,6 +33,7 @@ from export.protocol.framing import Header, address
 from export.protocol.messages import NO_STOP, Command, Mode, Reason, Sensors, Wire, map_hash
 from export.protocol.stop_latch import StopLatch, draw_number, stop_message
 from export.robot.gate import Gate
+from export.robot.hearing import Hearing
 from export.robot.inbox import SensorInbox
 from export.robot.pilot import Decision, RefusedError, require_valid
 from policies.agent import AgentNetwork
@@ -40,6 +42,7 @@ from sim.errors import InputError
 from sim.layout import load_layout
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import SceneConfig
+from sim.traffic.broadcast import RECORD, RECORD_SIZE, Fault, fault_of
 
 SCENE = SceneConfig(layout="crossing", robots=2)
 LAYOUT = load_layout(SCENE.layout)
@@ -67,6 +70,15 @@ def reseal(data: bytes) -> bytes:
     return data[:4] + struct.pack("<I", zlib.crc32(data[8:])) + data[8:]
 
 
+def standing(cell: int, number: int) -> NDArray[np.float64]:
+    """Return the broadcast of a robot that stands in the middle of a cell."""
+    record = np.zeros(RECORD_SIZE)
+    record[RECORD.x], record[RECORD.y] = record[RECORD.waypoint_x], record[RECORD.waypoint_y] = LAYOUT.middle(cell)
+    record[RECORD.name], record[RECORD.wanted] = number, -1.0
+    record[RECORD.claim_count], record[RECORD.claims] = 1.0, cell
+    return record
+
+
 class Messages:
     """A robot's inbox, gate and latch, and a base: sensors, commands and stops, in turn."""
 
@@ -89,9 +101,12 @@ class Messages:
             NO_STOP,
             9,
             lidar,
-            np.zeros((2, 7)),
+            np.array([standing(LAYOUT.picks[k], k) for k in (1, 2)]),
+            np.full(2, 0.1),
         )
-        command = Command(Header(9, 1, 5), header, 0.2, 0.1, start, Mode.DRIVE, Reason.NONE, 1, NO_STOP)
+        told = standing(LAYOUT.stations[0], 0)
+        command = Command(Header(9, 1, 5), header, 0.2, 0.1, told, Mode.DRIVE, Reason.NONE, 1, NO_STOP)
+        self._hearing = Hearing(robot, LAYOUT.blocked, 0.0, claims=True)
         self.seeds = [
             self._wire.pack_sensors(self._me, sensors),
             self._wire.pack_command(self._me, command),
@@ -118,11 +133,14 @@ class Messages:
             return "refused"
         try:
             require_valid(received.sensors, SCENE.robot, LAYOUT)
-            self._gate.send(received.sensors, Decision(0.1, 0.0, (1.0, 1.0), 1), received.fresh_until)
+            believed = self._hearing.listen(received.sensors).records
+            decision = Decision(0.1, 0.0, standing(LAYOUT.stations[0], 0), 1)
+            self._gate.send(received.sensors, decision, received.fresh_until)
         except RefusedError:
             return "stopped"
         command = self._wire.read_command(self._sent.pop(), self._me)
         fits = abs(command.speed) <= SCENE.robot.max_speed and abs(command.turn_rate) <= SCENE.robot.max_turn_rate
+        fits &= all(fault_of(record, LAYOUT.blocked) == Fault.NONE for record in believed)
         return "valid again" if sealed and fits else "moved"
 
     def _command(self, data: bytes, sealed: bool) -> str:

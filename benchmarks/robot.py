@@ -26,6 +26,7 @@ from export.fleet.server import Fleet
 from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, warehouse_metadata
 from export.protocol import transport
+from export.protocol.broadcasts import HEARD_BYTES
 from export.protocol.messages import Wire
 from policies.agent import AgentNetwork
 from policies.config import AgentConfig
@@ -155,9 +156,10 @@ def main() -> None:
                 f"{cost.resident:.0f}", f"{cost.own:.0f}", f"{cost.start:.2f}",
             )  # fmt: skip
         Console(width=120).print(table)
-        rate = 10 * wire.sensors_size, 10 * wire.command_size
-        print(f"a robot: {rate[0] / 1000:.2f} kB/s in, {rate[1] / 1000:.2f} kB/s out ({wire.sensors_size} and "
-              f"{wire.command_size} bytes ten times a second, without the transport's framing)")  # fmt: skip
+        rate = 10 * wire.sensors_size(0), 10 * wire.command_size
+        print(f"a robot: {rate[0] / 1000:.2f} kB/s in, {rate[1] / 1000:.2f} kB/s out ({wire.sensors_size(0)} and "
+              f"{wire.command_size} bytes ten times a second, without the transport's framing), "
+              f"and {10 * HEARD_BYTES.itemsize / 1000:.1f} kB/s in for each robot that it hears")  # fmt: skip
         for speed, period, stood in kill_times(bundle, options.kills):
             print(f"killed at {speed:.2f} m/s: brakes in control period {period}, stands after {stood:.2f} s")
 

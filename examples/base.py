@@ -21,6 +21,7 @@ from export.protocol.messages import Sensors, Wire, map_hash
 from export.protocol.stop_service import serve_stops
 from sim.layout import Layout, load_layout
 from sim.scene import RobotConfig
+from sim.traffic.broadcast import RECORD_SIZE
 
 PERIOD = 0.1  # between two sensor messages [s]
 CONFIG = RobotConfig()  # must be that of the training: it is part of every message's schema
@@ -86,10 +87,10 @@ def main() -> None:
         while True:
             with changed:
                 header = base.expect()
-            nobody_else = np.zeros((0, 7))  # what other robots within radio range broadcast
+            nobody_else = np.zeros((0, RECORD_SIZE)), np.zeros(0)  # what other robots broadcast, and how long ago
             sensors = Sensors(
                 header, map_hash(layout.text()), robot.pose, robot.velocity, robot.goal, robot.carrying,
-                base.latch.tell(), base.process, scan := robot.scan(), nobody_else,
+                base.latch.tell(), base.process, scan := robot.scan(), *nobody_else,
             )  # fmt: skip
             publish(wire.pack_sensors(base.address, sensors))
             with changed:

@@ -32,6 +32,8 @@ class Batch:
     """[batch, time] bool, False in the padding behind the last real step."""
     hidden: Tensor
     """[batch, agents, hidden_size] float32, the agents' hidden state before the first step."""
+    present: Tensor
+    """[batch, agents] bool, False where a fleet is smaller than the largest; nothing there has any influence."""
 
     @classmethod
     def of(cls, arrays: Arrays) -> "Batch":
@@ -46,7 +48,7 @@ class SequenceSize:
     steps: int
     """Actions in a sequence."""
     n_agents: int
-    """Robots."""
+    """Robots, of the largest fleet where fleets differ."""
     features: int
     """Length of one robot's observation."""
     state_dim: int
@@ -72,4 +74,5 @@ class SequenceSize:
             "terminated": np.zeros((rows, self.steps), np.bool_),
             "valid": np.zeros((rows, self.steps), np.bool_),
             "hidden": np.zeros((rows, agents, self.hidden_size), np.float32),
+            "present": np.zeros((rows, agents), np.bool_),
         }

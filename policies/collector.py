@@ -153,6 +153,7 @@ class Collector:
         """Open a sequence of the environments `which` in each of the rows."""
         self._write_shown(out, row, 0, which)
         out["hidden"][row] = self._actor.hidden.numpy()[which]
+        out["present"][row] = self._envs.present[which]
 
     def _choose(self, epsilon: float) -> NDArray[np.int64]:
         """Draw epsilon-greedy actions [envs, agents], each agent on its own, allowed ones only."""

@@ -26,6 +26,7 @@ class EnvBatch:
         self.observation = np.zeros((count, agents, self.team.features), np.float32)
         self.state = np.zeros((count, state), np.float32)
         self.action_mask = np.ones((count, agents, self.team.n_actions), np.bool_)
+        self.present = np.ones((count, agents), np.bool_)
         self.reward = np.zeros(count, np.float32)
         self.terminated = np.zeros(count, np.bool_)
         self.done = np.zeros(count, np.bool_)

@@ -20,7 +20,8 @@ class QLearner:
 
     Args:
         agent: the network to train, in place.
-        mixer: called with (agent_qs [..., agents], state [..., state]); returns [..., values].
+        mixer: called with (agent_qs [..., agents], state [..., state]), and present [..., agents] where robots are
+            absent; returns [..., values], one for the team or one for each robot.
         state_scale: [state], above 0; the state is divided by it before it reaches the mixer.
         config: discount, rates and limits.
         measure_inputs: whether `observe` also scales observations and state, by statistics in place of given scales.
@@ -79,7 +80,8 @@ class QLearner:
         self.reward_scale.copy_(self._moments["return"].scale().squeeze())
         if not self._measure_inputs:
             return
-        self._moments["observation"].add(batch.observation[:, :-1][valid].flatten(0, 1))
+        there = valid.unsqueeze(-1) & batch.present.unsqueeze(1)
+        self._moments["observation"].add(batch.observation[:, :-1][there])
         self._moments["state"].add(batch.state[:, :-1][valid])
         for agent in (self.agent, self.target_agent):
             agent.observation_mean.copy_(self._moments["observation"].mean)
@@ -103,32 +105,35 @@ class QLearner:
         The loss and td_error_abs are in units of `reward_scale`, q_mean and return_mean in those of the rewards.
         """
         state = (batch.state - self.state_mean) / self.state_scale
-        steps = batch.valid.unsqueeze(-1)
+        present = () if bool(batch.present.all()) else (batch.present.unsqueeze(1),)  # nothing to mask in a full fleet
 
         # Q_tot(s_t, u_t): the online values of the actions taken, mixed.
-        q, _ = self.agent(batch.observation, batch.hidden)
+        q = _action_values(self.agent, batch)
         taken = q[:, :-1].gather(-1, batch.action.unsqueeze(-1)).squeeze(-1)
-        q_tot = self.mixer(taken, state[:, :-1])
+        q_tot = self.mixer(taken, state[:, :-1], *present)
 
         with torch.no_grad():
             # Double Q: the online network picks each robot's best allowed action at t+1, the target network values it.
             best = q.masked_fill(~batch.action_mask, -torch.inf)[:, 1:].argmax(-1, keepdim=True)
-            target_q, _ = self.target_agent(batch.observation, batch.hidden)
-            target_next = self.target_mixer(target_q[:, 1:].gather(-1, best).squeeze(-1), state[:, 1:])
+            target_q = _action_values(self.target_agent, batch)
+            target_next = self.target_mixer(target_q[:, 1:].gather(-1, best).squeeze(-1), state[:, 1:], *present)
             # y_t = G_t, the lambda-return over the team's rewards in units of their scale.
             reward = batch.reward / self.reward_scale
             returns = lambda_returns(
                 reward, target_next, batch.terminated, batch.valid, self.config.gamma, self.config.trace_decay
             )
 
-        # L = mean over real steps of (y_t - Q_tot(s_t, u_t))^2; IQL has one such error for each robot.
-        count = (steps.sum() * q_tot.shape[-1]).clamp(min=1)
-        error = (returns - q_tot) * steps
+        # L = mean over real steps of (y_t - Q_tot(s_t, u_t))^2; IQL has one such error for each robot that is there.
+        steps = batch.valid.unsqueeze(-1).expand_as(q_tot)
+        if present and q_tot.shape[-1] > 1:
+            steps = steps & present[0]
+        count = steps.sum().clamp(min=1)
+        error = torch.where(steps, returns - q_tot, 0.0)
         loss = error.square().sum() / count
         metrics = {
             "td_error_abs": error.abs().sum(),
-            "q_mean": (q_tot * steps).sum() * self.reward_scale,
-            "return_mean": (returns * steps).sum() * self.reward_scale,
+            "q_mean": torch.where(steps, q_tot, 0.0).sum() * self.reward_scale,
+            "return_mean": torch.where(steps, returns, 0.0).sum() * self.reward_scale,
         }
         return loss, {name: total.detach() / count for name, total in metrics.items()}
 
@@ -186,3 +191,17 @@ class QLearner:
             tensors |= {f"moments.{part}.{name}": x for name, x in moments.tensors().items()}
         scales = {name: getattr(self, name) for name in ("state_mean", "state_scale", "reward_scale")}
         return {**tensors, **scales, "updates": self._updates}
+
+
+def _action_values(agent: AgentNetwork, batch: Batch) -> Tensor:
+    """Return q [batch, time + 1, agents, actions]; 0 for absent robots, which the network never sees."""
+    q: Tensor
+    if bool(batch.present.all()):
+        q, _ = agent(batch.observation, batch.hidden)
+        return q
+    # Each robot that is there becomes a row of its own, [rows, time + 1, 1, features].
+    present = batch.present
+    q, _ = agent(batch.observation.transpose(1, 2)[present].unsqueeze(2), batch.hidden[present].unsqueeze(1))
+    values = q.new_zeros(*present.shape, *q.shape[1::2])
+    values[present] = q.squeeze(2)
+    return values.transpose(1, 2)

@@ -18,12 +18,14 @@ from export.robot.gate import Gate
 from export.robot.inbox import SensorInbox
 from export.robot.loop import RobotLoop
 from export.robot.pilot import Decision
+from sim.traffic.broadcast import RECORD_SIZE
 
 SILENT_AT_MOST = SECOND
 """How long a robot may stay undriven when nothing is wrong any more [ns]."""
 _PERIOD = round(WIRE.control_period * SECOND)
 _VELOCITY, _BRAKING = (0.2, 0.1), (0.0, 0.1)
 _CLEAR = np.full(WIRE.rays, WIRE.robot.lidar_range, np.float32)
+_TOLD = np.zeros(RECORD_SIZE)
 _LEARN = 2 * _PERIOD  # in which one stop at least is told, there and back
 
 
@@ -60,7 +62,7 @@ class BaseSide(Side):
         header = self.base.expect()
         sensors = Sensors(
             header, 1, (1.5, 1.5, 0.0), _VELOCITY, (2.5, 1.5), False,
-            self.latch.tell(), self.base.process, _CLEAR, np.zeros((0, 7)),
+            self.latch.tell(), self.base.process, _CLEAR, np.zeros((0, RECORD_SIZE)), np.zeros(0),
         )  # fmt: skip
         self.link.last_sensors = sensors
         message = Message(WIRE.pack_sensors(ROBOT, sensors), header.session, free=not self.latch.must_stop)
@@ -158,7 +160,7 @@ class ProcessSide(Side):
     def decide(self, sensors: Sensors, fresh: bool) -> Decision:
         """Compute for a while."""
         self._busy += self.link.computation()
-        return Decision(0.3, -0.05, (2.5, 1.5), 1)
+        return Decision(0.3, -0.05, _TOLD, 1)
 
     def _send(self, data: bytes) -> None:
         link = self.link

@@ -24,6 +24,7 @@ from policies.episode import Episode, EpisodeMeter
 from sim.errors import InputError
 from sim.layout import Layout
 from sim.scene import SceneConfig, robot_names
+from sim.traffic.broadcast import RECORD_SIZE
 from sim.warehouse import Warehouse
 
 _ANSWER_SHARE = 0.5
@@ -128,8 +129,9 @@ class Fleet:
 
     def _send_sensors(self) -> None:
         warehouse, sensed = self.warehouse, self.warehouse.sensors
-        broadcasts = sensed.broadcasts.copy()
-        for own, base in zip(broadcasts, self.bases, strict=True):
+        broadcasts = np.zeros((len(self.bases), RECORD_SIZE))
+        for own, told, base in zip(broadcasts, sensed.broadcasts, self.bases, strict=True):
+            own[: len(told)] = told
             if not base.present:  # nobody tells its radio where it heads, and it goes nowhere
                 own[4:6] = own[0:2]
         for i, (base, publish) in enumerate(zip(self.bases, self._publish, strict=True)):
@@ -143,7 +145,7 @@ class Fleet:
             received = broadcasts[in_radio_range(i, warehouse.poses, self.scene.robot.radio_range, self._wire.slots)]
             sensors = Sensors(
                 header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(warehouse.carrying[i]),
-                base.latch.tell(), base.process, sensed.lidar[i], received,
+                base.latch.tell(), base.process, sensed.lidar[i], received, np.zeros(len(received)),
             )  # fmt: skip
             publish(self._wire.pack_sensors(base.address, sensors))
         self.periods += 1

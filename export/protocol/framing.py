@@ -11,7 +11,7 @@ import zlib
 from enum import IntEnum
 from typing import NamedTuple
 
-VERSION = 2
+VERSION = 3
 MAGIC = b"FLMX"
 EVERY_ROBOT = "all"
 """Addresses a stop to all robots."""

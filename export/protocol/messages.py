@@ -13,15 +13,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from export.protocol.broadcasts import (
+    BROADCAST_BYTES,
+    HEARD_BYTES,
+    MOST_HEARD,
+    pack_broadcast,
+    pack_heard,
+    read_broadcast,
+    read_heard,
+)
 from export.protocol.framing import HEADER, Header, Kind, WireError, hash64, open_message, seal
-from sim.observation import BROADCAST
 from sim.scene import RobotConfig
+from sim.traffic.broadcast import RECORD_SIZE
 
 _SENSORS = struct.Struct("<QQQ7dBB6x")  # map; stop; process; pose, velocity, goal; flags, number of broadcasts
-# session, sequence, stamp answered; stop; v, w, waypoint; mode, reason, maneuver, flags
-_COMMAND = struct.Struct("<QQqQ4dBBHB3x")
+# session, sequence, stamp answered; stop; v, w; mode, reason, maneuver, flags
+_COMMAND = struct.Struct("<QQqQ2dBBHB3x")
 _STOP = struct.Struct("<QB7x")  # number; whether it is released
-_CARRYING, _STOPPED = 1, 2
+_CARRYING, _STOPPED, _TELLS = 1, 2, 4
+_COUNT_AT = HEADER.size + _SENSORS.size - 7
+"""Where sensors say how many broadcasts follow."""
+_SILENT = np.zeros(RECORD_SIZE)
 
 
 class Mode(IntEnum):
@@ -79,7 +91,9 @@ class Sensors(NamedTuple):
     lidar: NDArray[np.float32]
     """Ranges [rays], m."""
     broadcasts: NDArray[np.float64]
-    """What robots within range broadcast [count, len(BROADCAST)]."""
+    """What the robot heard: the newest broadcast of each other one [count, RECORD_SIZE]."""
+    ages: NDArray[np.float64]
+    """How long ago each of them was sent [count], s."""
 
 
 class Command(NamedTuple):
@@ -92,8 +106,8 @@ class Command(NamedTuple):
     """Forward speed v [m/s]."""
     turn_rate: float
     """Turn rate w [rad/s]."""
-    waypoint: tuple[float, float]
-    """Where the robot heads next, x, y [m]: for the base's own broadcast."""
+    broadcast: NDArray[np.float64] | None
+    """What the base's radio sends to the others [RECORD_SIZE]; without one it is silent."""
     mode: Mode
     reason: Reason
     maneuver: int
@@ -125,25 +139,26 @@ class Wire:
     """
 
     def __init__(self, robot: RobotConfig, control_period: float) -> None:
-        layouts = [HEADER.format, _SENSORS.format, _COMMAND.format, BROADCAST._fields]
+        layouts = [HEADER.format, _SENSORS.format, _COMMAND.format, BROADCAST_BYTES.descr, HEARD_BYTES.itemsize]
         configuration = json.dumps([layouts, asdict(robot), control_period], sort_keys=True)
         self.schema = hash64(configuration.encode())
         self.robot, self.control_period = robot, control_period
-        self.rays, self.slots = robot.lidar_rays, max(8, robot.neighbours)
-        self.sensors_size = HEADER.size + _SENSORS.size + 4 * self.rays + 8 * len(BROADCAST) * self.slots
-        self.command_size = HEADER.size + _COMMAND.size
+        self.rays, self.slots = robot.lidar_rays, max(MOST_HEARD, robot.neighbours)
+        self.command_size = HEADER.size + _COMMAND.size + BROADCAST_BYTES.itemsize
+
+    def sensors_size(self, heard: int) -> int:
+        """Return the length of sensors with so many broadcasts [bytes]."""
+        return HEADER.size + _SENSORS.size + 4 * self.rays + HEARD_BYTES.itemsize * heard
 
     def pack_sensors(self, robot: int, sensors: Sensors) -> bytes:
-        """Return the message; `robot` is whom it concerns, from `address`. At most `slots` broadcasts are sent."""
+        """Return the message, with at most `slots` broadcasts; `robot` is whom it concerns, from `address`."""
         count = len(sensors.broadcasts)
         number, stopped = sensors.stop
         flags = _CARRYING * sensors.carrying | _STOPPED * stopped
-        slots = np.zeros((self.slots, len(BROADCAST)), "<f8")
-        slots[:count] = sensors.broadcasts
         body = _SENSORS.pack(
             sensors.map, number, sensors.process, *sensors.pose, *sensors.velocity, *sensors.goal, flags, count
         )
-        body += sensors.lidar.astype("<f4").tobytes() + slots.tobytes()
+        body += sensors.lidar.astype("<f4").tobytes() + pack_heard(sensors.broadcasts, sensors.ages)
         return seal(Kind.SENSORS, self.schema, robot, sensors.header, body)
 
     def read_sensors(self, data: bytes, robot: int) -> Sensors:
@@ -152,13 +167,13 @@ class Wire:
         Raises:
             WireError: it is something else.
         """
-        header = open_message(data, Kind.SENSORS, self.sensors_size, self.schema, robot)
+        heard = min(data[_COUNT_AT], self.slots) if len(data) > _COUNT_AT else 0
+        header = open_message(data, Kind.SENSORS, self.sensors_size(heard), self.schema, robot)
         map_, stop, process, *values, flags, count = _SENSORS.unpack_from(data, HEADER.size)
         if flags & ~(_CARRYING | _STOPPED) or count > self.slots:
             raise WireError("content")
         at = HEADER.size + _SENSORS.size
         lidar = np.frombuffer(data, "<f4", self.rays, at)
-        slots = np.frombuffer(data, "<f8", self.slots * len(BROADCAST), at + lidar.nbytes)
         return Sensors(
             header,
             map_,
@@ -169,36 +184,37 @@ class Wire:
             StopState(stop, bool(flags & _STOPPED)),
             process,
             lidar,
-            slots.reshape(self.slots, len(BROADCAST))[:count],
+            *read_heard(data, at + lidar.nbytes, count),
         )
 
     def pack_command(self, robot: int, command: Command) -> bytes:
         """Return the message; `robot` is whose it is, from `address`."""
         number, stopped = command.stop
+        tells = command.broadcast is not None
         body = _COMMAND.pack(
-            *command.answers, number, command.speed, command.turn_rate, *command.waypoint,
-            command.mode, command.reason, command.maneuver, _STOPPED * stopped,
+            *command.answers, number, command.speed, command.turn_rate,
+            command.mode, command.reason, command.maneuver, _STOPPED * stopped | _TELLS * tells,
         )  # fmt: skip
+        body += pack_broadcast(_SILENT if command.broadcast is None else command.broadcast)
         return seal(Kind.COMMAND, self.schema, robot, command.header, body)
 
     def read_command(self, data: bytes, robot: int) -> Command:
-        """Return what `pack_command` wrote for that robot.
+        """Return what `pack_command` wrote for that robot. Its broadcast is not judged here.
 
         Raises:
-            WireError: it is something else, or its numbers are not finite.
+            WireError: it is something else, or its speed or turn rate is not finite.
         """
         header = open_message(data, Kind.COMMAND, self.command_size, self.schema, robot)
-        session, sequence, stamp, stop, v, w, x, y, mode, reason, maneuver, flags = _COMMAND.unpack_from(
-            data, HEADER.size
-        )
-        if flags & ~_STOPPED or not all(map(math.isfinite, (v, w, x, y))):
+        session, sequence, stamp, stop, v, w, mode, reason, maneuver, flags = _COMMAND.unpack_from(data, HEADER.size)
+        if flags & ~(_STOPPED | _TELLS) or not (math.isfinite(v) and math.isfinite(w)):
             raise WireError("content")
         try:
             intent = Mode(mode), Reason(reason)
         except ValueError:
             raise WireError("content") from None
-        answers, state = Header(session, sequence, stamp), StopState(stop, bool(flags))
-        return Command(header, answers, v, w, (x, y), *intent, maneuver, state)
+        answers, state = Header(session, sequence, stamp), StopState(stop, bool(flags & _STOPPED))
+        broadcast = read_broadcast(data, HEADER.size + _COMMAND.size) if flags & _TELLS else None
+        return Command(header, answers, v, w, broadcast, *intent, maneuver, state)
 
 
 _STOP_SCHEMA = hash64(f"{HEADER.format} {_STOP.format}".encode())

@@ -10,6 +10,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from export.protocol.framing import Header
 from export.protocol.messages import Command, Mode, Reason, Sensors, Wire
 from export.protocol.stop_latch import StopLatch
@@ -94,7 +97,7 @@ class Gate:
             raise RefusedError(Reason.STALE_SENSORS, "the sensors became too old while the command was computed")
         self.require_released()
         self._answered = sensors.header
-        self._publish(v, w, decision.waypoint, Mode.DRIVE, Reason.NONE, decision.maneuver)
+        self._publish(v, w, decision.broadcast, Mode.DRIVE, Reason.NONE, decision.maneuver)
         self.sent += 1
 
     def require_released(self) -> None:
@@ -107,15 +110,20 @@ class Gate:
             raise RefusedError(Reason.EMERGENCY_STOP, f"stop {holding[0]:016x} holds")
 
     def stop(self, reason: Reason, answers: Header | None = None) -> None:
-        """Tell the base to stop; `answers` are the sensors that led to it, by default the last ones."""
+        """Tell the base to stop, and the other robots nothing.
+
+        Args:
+            reason: why.
+            answers: the sensors that led to it, by default the last ones.
+        """
         self._answered = answers or self._answered
-        self._publish(0.0, 0.0, (0.0, 0.0), Mode.STOP, reason, 0)
+        self._publish(0.0, 0.0, None, Mode.STOP, reason, 0)
         self.stops[reason.name.lower()] += 1
 
     def _publish(
-        self, v: float, w: float, waypoint: tuple[float, float], mode: Mode, reason: Reason, maneuver: int
+        self, v: float, w: float, broadcast: NDArray[np.float64] | None, mode: Mode, reason: Reason, maneuver: int
     ) -> None:
         header = Header(self.session, next(self._sequence), self._now())
-        command = Command(header, self._answered, v, w, waypoint, mode, reason, maneuver, self._latch.tell())
+        command = Command(header, self._answered, v, w, broadcast, mode, reason, maneuver, self._latch.tell())
         self._transmit(self._wire.pack_command(self._robot, command))
         self.reason = reason

@@ -5,24 +5,23 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.protocol.messages import Reason, Sensors, map_hash
+from export.robot.hearing import ENDLESS, TOO_FAST, Hearing
 from export.runtime import OnnxController, OnnxPolicy
 from sim.errors import InputError
 from sim.layout import Layout
-from sim.observation import BROADCAST, MANEUVERS, write_observation
+from sim.observation import MANEUVERS, write_observation
 from sim.scene import RobotConfig, SceneConfig
+from sim.traffic.broadcast import RECORD, RECORD_SIZE
 from sim.waypoint import ARRIVAL, SPARE, find_waypoint
 
 _START = MANEUVERS.index("stop")
 _PATHS = 64
 """Goals whose ways are remembered."""
-_TOO_FAST = 1.5
-"""Times the largest speed or turn rate: odometry may overshoot a little, as when something pushes the robot."""
 _TOO_NEAR = 0.5
 """Times the robot's radius: lidar ranges are from its middle, so what it reads is outside of it."""
-_ENDLESS = 1e6
-"""No heading or broadcast is as large [rad, m, m/s]."""
 
 
 class RefusedError(Exception):
@@ -40,8 +39,8 @@ class Decision(NamedTuple):
     """Forward speed [m/s]."""
     turn_rate: float
     """Turn rate [rad/s]."""
-    waypoint: tuple[float, float]
-    """Where it heads next, x, y [m]."""
+    broadcast: NDArray[np.float64]
+    """What it tells the others [RECORD_SIZE]."""
     maneuver: int
     """Number of the maneuver."""
 
@@ -54,9 +53,12 @@ class Pilot:
         controller: its controller.
         scene: the scene of the policy's training, of which the robot and the periods count.
         layout: the robot's own copy of the map.
+        number: the robot's, from `export.protocol.broadcasts.robot_number`.
     """
 
-    def __init__(self, policy: OnnxPolicy, controller: OnnxController, scene: SceneConfig, layout: Layout) -> None:
+    def __init__(
+        self, policy: OnnxPolicy, controller: OnnxController, scene: SceneConfig, layout: Layout, number: float
+    ) -> None:
         self._policy, self._controller = policy, controller
         self._robot: RobotConfig = scene.robot
         self._ticks, self._reach = scene.ticks, scene.reach_distance
@@ -66,6 +68,10 @@ class Pilot:
         self._bounds = np.stack([policy.spec.low, policy.spec.high])
         self._observation = np.zeros(policy.spec.size, np.float32)
         self._maneuver, self._decided = _START, -1
+        self._own = np.zeros(RECORD_SIZE)
+        self._own[RECORD.name], self._own[RECORD.wanted], self._own[RECORD.claim_count] = number, -1.0, 1.0
+        self.hearing = Hearing(self._robot, layout.blocked, number, claims=False)
+        """What is believed of the others' broadcasts."""
 
     def decide(self, sensors: Sensors, fresh: bool) -> Decision:
         """Return the command for the next control period.
@@ -83,7 +89,7 @@ class Pilot:
         if fresh:
             self._policy.reset()
             self._maneuver, self._decided = _START, -1
-        waypoint = self._observe(sensors)
+        self._observe(sensors)
         decision = sensors.header.sequence // self._ticks
         if decision > self._decided:
             try:
@@ -95,27 +101,26 @@ class Pilot:
             speed, turn_rate = self._controller.command(self._maneuver, self._observation)
         except InputError as error:
             raise RefusedError(Reason.BAD_COMMAND, str(error)) from error
-        return Decision(speed, turn_rate, waypoint, self._maneuver)
+        return Decision(speed, turn_rate, self._own.copy(), self._maneuver)
 
-    def _observe(self, sensors: Sensors) -> tuple[float, float]:
-        """Pack the observation; return the waypoint."""
+    def _observe(self, sensors: Sensors) -> None:
+        """Write what the robot tells the others, and pack the observation."""
         layout, (x, y, _) = self._layout, sensors.pose
         cell = int(sensors.goal[1]) * layout.columns + int(sensors.goal[0])
         path = self._ways(cell)
         wx, wy, rest, cell = find_waypoint(layout.blocked, path.next_cell, self._keep, x, y)
         remaining = math.sqrt((wx - x) ** 2 + (wy - y) ** 2) + rest + float(path.distance[cell])
-        broadcasts = np.empty((1 + len(sensors.broadcasts), len(BROADCAST)))
-        own = broadcasts[0]
-        own[BROADCAST.x], own[BROADCAST.y], own[BROADCAST.heading] = sensors.pose
-        own[BROADCAST.speed], own[BROADCAST.carrying] = sensors.velocity[0], sensors.carrying
-        own[BROADCAST.waypoint_x], own[BROADCAST.waypoint_y] = wx, wy
-        broadcasts[1:] = sensors.broadcasts
+        own = self._own
+        own[RECORD.x], own[RECORD.y], own[RECORD.heading] = sensors.pose
+        own[RECORD.speed], own[RECORD.turn_rate] = sensors.velocity
+        own[RECORD.waypoint_x], own[RECORD.waypoint_y] = wx, wy
+        own[RECORD.carrying], own[RECORD.claims] = sensors.carrying, int(y) * layout.columns + int(x)
+        broadcasts = np.vstack([own, self.hearing.listen(sensors).records])
         write_observation(
             self._observation, self._bounds, sensors.lidar, broadcasts, 0, sensors.velocity[1],
             np.array(sensors.goal), remaining, remaining - self._reach + ARRIVAL, self._maneuver,
             self._robot.radio_range, self._robot.neighbours,
         )  # fmt: skip
-        return wx, wy
 
 
 def require_valid(sensors: Sensors, robot: RobotConfig, layout: Layout) -> None:
@@ -129,7 +134,6 @@ def require_valid(sensors: Sensors, robot: RobotConfig, layout: Layout) -> None:
         ("velocity", sensors.velocity),
         ("goal", sensors.goal),
         ("lidar", sensors.lidar),
-        ("broadcasts", sensors.broadcasts.ravel()),
     ):
         finite = np.isfinite(values)
         if not finite.all():
@@ -141,13 +145,11 @@ def require_valid(sensors: Sensors, robot: RobotConfig, layout: Layout) -> None:
         raise RefusedError(
             Reason.BAD_SENSORS, f"lidar reads {low} to {high}; valid is {nearest} to {robot.lidar_range} m"
         )
-    fastest, quickest = _TOO_FAST * robot.max_speed, _TOO_FAST * robot.max_turn_rate
+    fastest, quickest = TOO_FAST * robot.max_speed, TOO_FAST * robot.max_turn_rate
     for name, value, limit in (
-        ("heading", abs(sensors.pose[2]), _ENDLESS),
+        ("heading", abs(sensors.pose[2]), ENDLESS),
         ("speed", abs(sensors.velocity[0]), fastest),
         ("turn rate", abs(sensors.velocity[1]), quickest),
-        ("a broadcast", float(np.abs(sensors.broadcasts).max(initial=0.0)), _ENDLESS),
-        ("a broadcast's speed", float(np.abs(sensors.broadcasts[:, BROADCAST.speed]).max(initial=0.0)), fastest),
     ):
         if value > limit:
             raise RefusedError(Reason.BAD_SENSORS, f"{name} is up to {value:g}; valid is at most {limit:g}")

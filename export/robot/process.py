@@ -7,6 +7,7 @@ from pathlib import Path
 
 from export.bundle.manifest import open_bundle
 from export.protocol import transport
+from export.protocol.broadcasts import robot_number
 from export.protocol.framing import address
 from export.protocol.messages import Wire, map_hash
 from export.protocol.stop_latch import StopLatch
@@ -67,7 +68,7 @@ def run_robot(settings: RobotSettings) -> None:
         inbox, latch = SensorInbox(wire, me, timed), StopLatch(name)
         transmit = transport.publisher(session, transport.command_key(name)).put
         gate = Gate(wire, me, model.scene.robot, period, latch, transmit)
-        pilot = Pilot(model.policy, model.controller, model.scene, model.layout)
+        pilot = Pilot(model.policy, model.controller, model.scene, model.layout, robot_number(name))
         loop = RobotLoop(pilot, inbox, latch, gate, period, timed, log.report, log.write)
         handle_end(lambda *_: loop.end())
 
@@ -75,7 +76,7 @@ def run_robot(settings: RobotSettings) -> None:
         stack.enter_context(serve_stops(session, name, "process", latch, inbox.wake))
         stack.enter_context(session.liveliness().declare_token(transport.alive_key(name)))
         state = session.declare_publisher(transport.state_key(name))
-        stack.callback(StateReport(name, loop, inbox, latch, gate, log, state.put).close)
+        stack.callback(StateReport(name, loop, inbox, pilot.hearing, latch, gate, log, state.put).close)
         about = model.policy.metadata
         if name not in model.robots:
             log.write(

@@ -21,6 +21,7 @@ import numpy as np
 from export.protocol.messages import Reason
 from export.protocol.stop_latch import StopLatch
 from export.robot.gate import Gate
+from export.robot.hearing import Hearing
 from export.robot.inbox import SensorInbox
 from export.robot.loop import RobotLoop
 from sim.errors import InputError
@@ -114,12 +115,14 @@ class StateReport:
         robot: str,
         loop: RobotLoop,
         inbox: SensorInbox,
+        hearing: Hearing,
         latch: StopLatch,
         gate: Gate,
         log: RobotLog,
         send: Callable[[bytes], None],
     ) -> None:
         self._robot, self._loop, self._inbox, self._latch, self._gate, self._log = robot, loop, inbox, latch, gate, log
+        self._hearing = hearing
         self._send = send
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="state", daemon=True)
@@ -144,6 +147,7 @@ class StateReport:
             "drives": self._gate.sent,
             "stops": dict(self._gate.stops),
             "dropped": {name: count for name, count in dict(self._inbox.dropped).items() if count},
+            "refused_broadcasts": dict(self._hearing.refused),
             "dropped_stops": dict(self._latch.dropped),
             "lost": self._inbox.lost,
             "lost_log_lines": self._log.lost,

@@ -15,6 +15,7 @@ from export.protocol import transport
 from export.protocol.framing import Header, address
 from export.protocol.messages import NO_STOP, Command, Mode, Reason, Sensors, Wire, map_hash
 from sim.layout import Layout, load_layout
+from sim.traffic.broadcast import RECORD, RECORD_SIZE
 from tests.export.conftest import SCENE
 
 NAME = "robot_0"
@@ -40,9 +41,21 @@ def some_sensors(header: Header = FIRST, **changes: Any) -> Sensors:
         stop=NO_STOP,
         process=0,
         lidar=np.full(SCENE.robot.lidar_rays, 2.0, np.float32),
-        broadcasts=np.zeros((0, 7)),
+        broadcasts=np.zeros((0, RECORD_SIZE)),
+        ages=np.zeros(0),
     )
     return sensors._replace(**changes)
+
+
+def some_broadcast(**changes: float) -> np.ndarray:
+    """Of a robot at rest two cells off, which tells no way."""
+    place = LAYOUT.picks[1]
+    told = {"claim_count": 1.0, "claims": float(place), "wanted": -1.0, "name": 1.0, "clock": 7.0, "claimed_at": 7.0}
+    x, y = LAYOUT.middle(place)
+    record = np.zeros(RECORD_SIZE)
+    for name, value in {**told, "x": x, "y": y, "waypoint_x": x, "waypoint_y": y, **changes}.items():
+        record[getattr(RECORD, name)] = value
+    return record
 
 
 class Bench:
@@ -113,10 +126,10 @@ class Bench:
     def answer(self, header: Header) -> Command | None:
         return next((command for _, command in self.commands if command.answers == header), None)
 
-    def drives(self, count: int = 1) -> Command:
+    def drives(self, count: int = 1, **changes: Any) -> Command:
         """Lets the robot drive for a while, and checks that it does; a busy machine may need more than one try."""
         for _ in range(10):
-            command = self.ask()
+            command = self.ask(**changes)
             count -= command.mode is Mode.DRIVE
             if count <= 0:
                 return command

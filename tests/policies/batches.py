@@ -23,6 +23,7 @@ def make_batch(seed: int, hidden_size: int = 0, size: int = 8) -> Batch:
         terminated=(torch.arange(STEPS) == length - 1) & (torch.rand(size, 1, generator=g) < 0.3),
         valid=torch.arange(STEPS) < length,
         hidden=torch.randn(size, AGENTS, hidden_size, generator=g),
+        present=torch.ones(size, AGENTS, dtype=torch.bool),
     )
 
 
@@ -37,4 +38,5 @@ def one_step(mask: Tensor, terminated: bool = False) -> Batch:
         terminated=torch.tensor([[terminated]]),
         valid=torch.tensor([[True]]),
         hidden=torch.zeros(1, 2, 0),
+        present=torch.ones(1, 2, dtype=torch.bool),
     )

@@ -45,6 +45,7 @@ def make_batch(states: Tensor, action: Tensor, reward: Tensor) -> Batch:
         terminated=(torch.arange(steps) == steps - 1).expand(size, -1),
         valid=torch.ones(size, steps, dtype=torch.bool),
         hidden=torch.zeros(size, 2, 0),
+        present=torch.ones(size, 2, dtype=torch.bool),
     )
 
 

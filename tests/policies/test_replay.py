@@ -30,6 +30,7 @@ def sequences(first: int, count: int) -> Batch:
         terminated=filled(2) % 2 == 1,
         valid=filled(2) % 3 == 1,
         hidden=filled(2, 6).float(),
+        present=filled(2) % 5 == 1,
     )
 
 

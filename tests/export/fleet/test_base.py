@@ -42,7 +42,7 @@ def answer(
 ) -> bytes:
     reason = Reason.NONE if mode is Mode.DRIVE else reason
     return WIRE.pack_command(
-        ME, Command(Header(process, sequence, 5 + sequence), answers, 0.5, -0.5, (0.0, 0.0), mode, reason, 1, stop)
+        ME, Command(Header(process, sequence, 5 + sequence), answers, 0.5, -0.5, None, mode, reason, 1, stop)
     )
 
 

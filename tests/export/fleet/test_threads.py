@@ -46,7 +46,7 @@ def test_it_tells_whom_it_obeys_while_processes_come_and_go(base: RobotBase) -> 
 
     def begin_process() -> None:
         header, reason = Header(next(sessions), 0, 0), Reason.NO_SENSORS
-        stop = Command(header, Header(0, 0, 0), 0.0, 0.0, (0.0, 0.0), Mode.STOP, reason, 0, NO_STOP)
+        stop = Command(header, Header(0, 0, 0), 0.0, 0.0, None, Mode.STOP, reason, 0, NO_STOP)
         base.receive(WIRE.pack_command(ME, stop))
 
     begin_process()

@@ -1,51 +1,71 @@
 import hashlib
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from export.protocol.broadcasts import pack_broadcast, read_broadcast
 from export.protocol.framing import Header, Kind, WireError, address
 from export.protocol.messages import Command, Mode, Reason, Sensors, Stop, StopState, Wire, pack_stop, read_stop
 from sim.scene import RobotConfig
-from tests.export.robot_bench import ME, WIRE, some_sensors
+from sim.traffic.broadcast import LONGEST_WAY, MOST_CLAIMS, RECORD, RECORD_SIZE
+from tests.export.robot_bench import ME, WIRE, some_broadcast, some_sensors
 
 HEADER = 56
 u64 = st.integers(0, 2**64 - 1)
 headers = st.builds(Header, u64, u64, st.integers(-(2**63), 2**63 - 1))
 any_float = st.floats(width=64)
 stop_states = st.builds(StopState, u64, st.booleans())
+SMALL = st.integers(0, 255).map(float)
+BYTES = ("carrying", "claim_count", "way_count", "timed_count")
+COUNTS = {"claims": MOST_CLAIMS, "claimed_at": MOST_CLAIMS, "way": LONGEST_WAY, "way_times": LONGEST_WAY}
 finite = st.floats(allow_nan=False, allow_infinity=False)
 COMMAND = Command(
-    Header(9, 8, 7), Header(1, 2, 3), 0.5, -0.25, (1.5, 2.5), Mode.DRIVE, Reason.NONE, 3, StopState(11, True)
+    Header(9, 8, 7), Header(1, 2, 3), 0.5, -0.25, some_broadcast(), Mode.DRIVE, Reason.NONE, 3, StopState(11, True)
 )
+SILENT = COMMAND._replace(mode=Mode.STOP, broadcast=None)
 
+DEFAULTS = Wire(RobotConfig(radio_range=8.0), 0.1)
 SENSORS_HEADER = (
-    "464c4d5880c23baab002000002000100e9d2f2ce004ec791447b413556e3763d040000000000000005000000000000000600000000000000"
+    "464c4d581ab696cbb0040000030001004691d95c81f39b0b447b413556e3763d040000000000000005000000000000000600000000000000"
 )
-SENSORS_SHA256 = "b96ad841ab1d1dd54f10a64607a236c396e7f0bfdefbd8924dd6c8294e661a7a"
+SENSORS_SHA256 = "579ce87f9ebac49ca8150cb5e873eb2d4b4e813d8846461526cef4866e5a15de"
 COMMAND_BYTES = (
-    "464c4d58c32a91a08000000002000200e9d2f2ce004ec791447b413556e3763d090000000000000008000000000000000700000000000000"
-    "0100000000000000020000000000000003000000000000000b00000000000000000000000000e03f000000000000d0bf000000000000f83f"
-    "00000000000004400100030002000000"
+    "464c4d581bfedb5448020000030002004691d95c81f39b0b447b413556e3763d090000000000000008000000000000000700000000000000"
+    "0100000000000000020000000000000003000000000000000b00000000000000000000000000e03f000000000000d0bf0100030006000000"
 )
+COMMAND_SHA256 = "1488a9a32d60cb806c799d006c45d1e7e59bd50d0fb9b3ce3ed48961541719d2"
 STOP_BYTES = (
-    "464c4d584456382248000000020003002815ef6524bd12af447b413556e3763d090000000000000008000000000000000700000000000000"
+    "464c4d58cbd8ebe848000000030003002815ef6524bd12af447b413556e3763d090000000000000008000000000000000700000000000000"
     "0b000000000000000100000000000000"
 )
 
 
 @st.composite
+def broadcasts(draw: st.DrawFn) -> np.ndarray:
+    """Any numbers that the layout has room for, sense or nonsense."""
+    record = np.zeros(RECORD_SIZE)
+    cells = st.integers(-(2**31), 2**31 - 1).map(float)
+    for name, first in RECORD._asdict().items():
+        count = COUNTS.get(name, 1)
+        kind = cells if name in ("wanted", "claims", "way") else SMALL if name in BYTES else any_float
+        record[first : first + count] = draw(st.lists(kind, min_size=count, max_size=count))
+    return record
+
+
+@st.composite
 def sensors(draw: st.DrawFn) -> Sensors:
-    count = draw(st.integers(0, WIRE.slots))
-    rows = draw(st.lists(st.lists(any_float, min_size=7, max_size=7), min_size=count, max_size=count))
+    heard = draw(st.lists(st.tuples(any_float, broadcasts()), max_size=3))
+    records = np.array([record for _, record in heard]).reshape(-1, RECORD_SIZE)
     lidar = draw(st.lists(st.floats(width=32), min_size=WIRE.rays, max_size=WIRE.rays))
     return Sensors(
         draw(headers), draw(u64), draw(st.tuples(*[any_float] * 3)), draw(st.tuples(*[any_float] * 2)),
         draw(st.tuples(*[any_float] * 2)), draw(st.booleans()), draw(stop_states), draw(u64),
-        np.array(lidar, np.float32), np.array(rows, np.float64).reshape(-1, 7),
+        np.array(lidar, np.float32), records, np.array([age for age, _ in heard]),
     )  # fmt: skip
 
 
@@ -57,17 +77,22 @@ def reseal(data: bytes) -> bytes:
 @given(sensors())
 def test_sensors_are_read_as_they_were_written(sensed: Sensors) -> None:
     data = WIRE.pack_sensors(ME, sensed)
-    assert len(data) == WIRE.sensors_size
+    assert len(data) == WIRE.sensors_size(len(sensed.ages))
     read = WIRE.read_sensors(data, ME)
     for written, back in zip(sensed, read, strict=True):
         np.testing.assert_array_equal(written, back)  # equal bits, NaN included
     assert WIRE.pack_sensors(ME, read) == data
 
 
-@given(headers, headers, finite, finite, finite, st.sampled_from(Mode), st.sampled_from(Reason), stop_states)
-def test_commands_are_read_as_they_were_written(header, answers, v, w, x, mode, reason, stop) -> None:
-    command = Command(header, answers, v, w, (x, -x), mode, reason, 7, stop)
-    assert WIRE.read_command(WIRE.pack_command(ME, command), ME) == command
+@given(
+    headers, headers, finite, finite, st.none() | broadcasts(), st.sampled_from(Mode), st.sampled_from(Reason),
+    stop_states,
+)  # fmt: skip
+def test_commands_are_read_as_they_were_written(header, answers, v, w, told, mode, reason, stop) -> None:
+    command = Command(header, answers, v, w, told, mode, reason, 7, stop)
+    read = WIRE.read_command(WIRE.pack_command(ME, command), ME)
+    assert read._replace(broadcast=None) == command._replace(broadcast=None)
+    np.testing.assert_array_equal(read.broadcast, told)  # equal bits, NaN included
 
 
 @given(headers, st.integers(1, 2**64 - 1), st.booleans())
@@ -79,27 +104,54 @@ def test_stops_are_read_as_they_were_written(header: Header, number: int, releas
 def test_the_layout_is_the_documented_one() -> None:
     """Byte by byte, so that another language can be sure of it."""
     data = WIRE.pack_command(ME, COMMAND)
-    assert len(data) == 128
+    assert len(data) == 584
     magic, _, length, version, kind, schema, robot, session, sequence, stamp = struct.unpack("<4sIIHHQQQQq", data[:56])
-    assert (magic, length, version, kind) == (b"FLMX", 128, 2, 2)
+    assert (magic, length, version, kind) == (b"FLMX", 584, 3, 2)
     assert (schema, robot, session, sequence, stamp) == (WIRE.schema, ME, 9, 8, 7)
-    assert struct.unpack("<QQqQ4dBBHB3x", data[56:]) == (1, 2, 3, 11, 0.5, -0.25, 1.5, 2.5, 1, 0, 3, 2)
-    sensed = WIRE.pack_sensors(ME, some_sensors(carrying=True, stop=StopState(11, True), process=13))
-    assert len(sensed) == 56 + 88 + 4 * 24 + 8 * 7 * 8 == 688
+    assert struct.unpack("<QQqQ2dBBHB3x", data[56:112]) == (1, 2, 3, 11, 0.5, -0.25, 1, 0, 3, 6)
+    assert data[112:] == pack_broadcast(some_broadcast())
+    assert WIRE.pack_command(ME, SILENT)[104:] == bytes([2, 0, 3, 0, 2]) + bytes(475)
+    heard = some_broadcast()[np.newaxis], np.array([0.1])
+    sensed = WIRE.pack_sensors(
+        ME, some_sensors(carrying=True, stop=StopState(11, True), process=13, broadcasts=heard[0], ages=heard[1])
+    )
+    assert len(sensed) == 56 + 88 + 4 * 24 + 480 == 720
+    assert sensed[240:] == struct.pack("<d", 0.1) + pack_broadcast(some_broadcast())
     assert sensed[56 + 8 : 56 + 24] == struct.pack("<QQ", 11, 13)
-    assert sensed[56 + 80 : 56 + 82] == b"\x03\x00"  # flags, number of broadcasts
+    assert sensed[56 + 80 : 56 + 82] == b"\x03\x01"  # flags, number of broadcasts
     stop = pack_stop(ME, Stop(Header(9, 8, 7), 11, True))
     assert struct.unpack("<QB7x", stop[56:]) == (11, 1)
 
 
+def test_a_broadcast_has_the_documented_layout() -> None:
+    record = np.arange(float(RECORD_SIZE))  # each number tells its place
+    data = pack_broadcast(record)
+    layout = struct.unpack("<10di4B8i8d24i24d", data)
+    pose, told = [0, 1, 2, 3, 4, 5], [7, 8, 9, 10, 11, 6, 12, 13, 14]
+    assert layout == tuple(map(float, [*pose, *told, *range(15, 79)]))
+    assert len(data) == 472
+    np.testing.assert_array_equal(read_broadcast(data, 0), record)
+
+
 def test_the_bytes_are_those_of_every_release_so_far() -> None:
     """Written down once: with other bytes, or another schema, robots and bases of two releases refuse each other."""
-    sensed = some_sensors(Header(4, 5, 6), carrying=True, stop=StopState(11, True), broadcasts=np.ones((2, 7)))
-    data = WIRE.pack_sensors(ME, sensed)
+    sensed = some_sensors(
+        Header(4, 5, 6), carrying=True, stop=StopState(11, True), broadcasts=np.ones((2, RECORD_SIZE)), ages=np.ones(2)
+    )
+    data, answer = DEFAULTS.pack_sensors(ME, sensed), DEFAULTS.pack_command(ME, COMMAND)
     assert data[:56].hex() == SENSORS_HEADER
     assert hashlib.sha256(data).hexdigest() == SENSORS_SHA256
-    assert WIRE.pack_command(ME, COMMAND).hex() == COMMAND_BYTES
+    assert answer[:112].hex() == COMMAND_BYTES
+    assert hashlib.sha256(answer).hexdigest() == COMMAND_SHA256
     assert pack_stop(ME, Stop(Header(9, 8, 7), 11, True)).hex() == STOP_BYTES
+
+
+def crowd() -> bytes:
+    """Sensors that say they have one broadcast more than fit."""
+    heard = np.zeros((WIRE.slots, RECORD_SIZE)), np.zeros(WIRE.slots)
+    data = bytearray(WIRE.pack_sensors(ME, some_sensors(broadcasts=heard[0], ages=heard[1])))
+    data[HEADER + 81] += 1
+    return bytes(data)
 
 
 def changed(at: int, new: bytes) -> bytes:
@@ -115,12 +167,13 @@ def changed(at: int, new: bytes) -> bytes:
         (WIRE.pack_sensors(ME, some_sensors()) + b"\0", "length"),
         (WIRE.pack_command(ME, COMMAND), "kind"),
         (changed(0, b"XMLF"), "magic"),
-        (changed(12, struct.pack("<H", 1)), "version"),
+        (changed(12, struct.pack("<H", 2)), "version"),
         (changed(14, struct.pack("<H", 3)), "kind"),
         (changed(16, b"12345678"), "schema"),
         (changed(24, b"12345678"), "robot"),
         (changed(HEADER + 80, b"\x04"), "content"),  # a flag that nobody knows
-        (changed(HEADER + 81, bytes([WIRE.slots + 1])), "content"),  # more broadcasts than fit
+        (changed(HEADER + 81, b"\x01"), "length"),  # a broadcast that is not there
+        (reseal(crowd()), "content"),  # more broadcasts than fit
         (WIRE.pack_sensors(ME, some_sensors())[:60] + b"\xff" + WIRE.pack_sensors(ME, some_sensors())[61:], "checksum"),
     ],
 )
@@ -130,14 +183,11 @@ def test_what_is_no_sensor_message_is_refused_by_name(data: bytes, what: str) ->
     assert refused.value.what == what
 
 
-@pytest.mark.parametrize("field", [0, 1, 2, 3])
+@pytest.mark.parametrize("field", ["speed", "turn_rate"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_command_that_is_not_finite_is_none(field: int, value: float) -> None:
-    numbers = [0.0] * 4
-    numbers[field] = value
-    command = COMMAND._replace(speed=numbers[0], turn_rate=numbers[1], waypoint=(numbers[2], numbers[3]))
+def test_a_command_that_is_not_finite_is_none(field: str, value: Any) -> None:
     with pytest.raises(WireError, match="content"):
-        WIRE.read_command(WIRE.pack_command(ME, command), ME)
+        WIRE.read_command(WIRE.pack_command(ME, COMMAND._replace(**{field: value})), ME)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +195,7 @@ def test_a_command_that_is_not_finite_is_none(field: int, value: float) -> None:
     [
         (RobotConfig(max_speed=1.3), "schema"),
         (RobotConfig(lidar_rays=32), "length"),
-        (RobotConfig(neighbours=9), "length"),
+        (RobotConfig(neighbours=9), "schema"),
     ],
 )
 def test_robots_with_other_sensors_or_limits_do_not_understand_each_other(robot: RobotConfig, what: str) -> None:
@@ -166,12 +216,13 @@ def test_any_bytes_are_refused_and_nothing_else_happens(data: bytes, with_header
             read()
         except WireError:
             continue
-        assert len(data) == WIRE.sensors_size  # by chance a whole body
+        assert len(data) == WIRE.sensors_size(0)  # by chance a whole body
 
 
-@given(st.integers(0, 680 * 8 - 1))
+@given(st.integers(0, WIRE.sensors_size(1) * 8 - 1))
 def test_a_single_flipped_bit_never_passes(bit: int) -> None:
-    data = bytearray(WIRE.pack_sensors(ME, some_sensors()))
+    heard = some_broadcast()[np.newaxis], np.array([0.1])
+    data = bytearray(WIRE.pack_sensors(ME, some_sensors(broadcasts=heard[0], ages=heard[1])))
     data[bit // 8] ^= 1 << bit % 8
     with pytest.raises(WireError):
         WIRE.read_sensors(bytes(data), ME)

@@ -1,5 +1,6 @@
 import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from export.protocol.stop_latch import StopLatch, stop_message
 from export.robot.gate import Gate
 from export.robot.pilot import Decision, RefusedError
 from tests.export.conftest import SCENE
-from tests.export.robot_bench import ME, NAME, WIRE, some_sensors
+from tests.export.robot_bench import ME, NAME, WIRE, some_broadcast, some_sensors
 
 ROBOT = SCENE.robot
 V_STEP = ROBOT.max_acceleration * SCENE.control_period
@@ -28,7 +29,7 @@ def gate() -> tuple[Gate, list[Command], StopLatch]:
 def drive(v: float, w: float, velocity: tuple[float, float] = (0.0, 0.0), fresh: float = 0.3) -> list[Command]:
     opened, sent, _ = gate()
     sensors = some_sensors(Header(4, 5, 6), velocity=velocity)
-    opened.send(sensors, Decision(v, w, (1.0, 2.0), 3), time.monotonic_ns() + round(fresh * 1e9))
+    opened.send(sensors, Decision(v, w, some_broadcast(), 3), time.monotonic_ns() + round(fresh * 1e9))
     return sent
 
 
@@ -36,7 +37,8 @@ def test_a_command_within_the_limits_passes_as_it_is() -> None:
     (command,) = drive(0.15, 0.9)
     assert (command.speed, command.turn_rate, command.mode, command.maneuver) == (0.15, 0.9, Mode.DRIVE, 3)
     assert command.answers == Header(4, 5, 6)
-    assert command.waypoint == (1.0, 2.0)
+    assert command.broadcast is not None
+    np.testing.assert_array_equal(command.broadcast, some_broadcast())
 
 
 @pytest.mark.parametrize(("v", "w"), [(float("nan"), 0), (0, float("nan")), (float("inf"), 0), (0, -float("inf"))])
@@ -73,7 +75,7 @@ def test_nothing_is_sent_once_the_sensors_are_too_old() -> None:
 def test_a_refused_command_sends_nothing() -> None:
     opened, sent, _ = gate()
     with pytest.raises(RefusedError):
-        opened.send(some_sensors(), Decision(9.0, 0.0, (0.0, 0.0), 1), 2**62)
+        opened.send(some_sensors(), Decision(9.0, 0.0, some_broadcast(), 1), 2**62)
     assert sent == []
     assert opened.sent == 0
 
@@ -82,7 +84,7 @@ def test_nobody_drives_while_an_emergency_stop_holds_and_every_command_tells_of_
     opened, sent, latch = gate()
     latch.receive(stop_message(NAME, 12), releases=True)
     with pytest.raises(RefusedError, match="stop 000000000000000c holds") as refused:
-        opened.send(some_sensors(), Decision(0.1, 0.0, (0.0, 0.0), 1), 2**62)
+        opened.send(some_sensors(), Decision(0.1, 0.0, some_broadcast(), 1), 2**62)
     assert refused.value.reason is Reason.EMERGENCY_STOP
     assert sent == []
     opened.stop(Reason.EMERGENCY_STOP)

@@ -10,7 +10,7 @@ from export.robot.inbox import SensorInbox
 from export.robot.loop import RobotLoop
 from export.robot.pilot import Decision, Pilot
 from tests.export.conftest import SCENE
-from tests.export.robot_bench import ME, NAME, WIRE, some_sensors
+from tests.export.robot_bench import ME, NAME, WIRE, some_broadcast, some_sensors
 
 MS = 1_000_000
 
@@ -20,7 +20,7 @@ class Driven:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Pilot, "__init__", lambda self: None)
-        monkeypatch.setattr(Pilot, "decide", lambda self, sensors, fresh: Decision(0.1, 0.0, (1.0, 1.0), 1))
+        monkeypatch.setattr(Pilot, "decide", lambda self, sensors, fresh: Decision(0.1, 0.0, some_broadcast(), 1))
         self.now, self.sent, self.lines = 0, list[Command](), list[str]()
         period, latch = SCENE.control_period, StopLatch(NAME)
         self.inbox = SensorInbox(WIRE, ME, True, lambda: self.now)

@@ -14,8 +14,9 @@ import pytest
 from export.protocol.framing import Header
 from export.protocol.messages import Mode, Reason, Wire, map_hash
 from export.protocol.transport import open_session, publisher, sensors_key
+from sim.traffic.broadcast import RECORD
 from tests.export.conftest import SCENE
-from tests.export.robot_bench import LAYOUT, ME, NAME, WIRE, Bench, robot_bench, some_sensors
+from tests.export.robot_bench import LAYOUT, ME, NAME, START, WIRE, Bench, robot_bench, some_broadcast, some_sensors
 
 pytestmark = pytest.mark.slow
 STALE = 0.3
@@ -35,7 +36,8 @@ def gru_bench(gru_bundle: Path):
 
 def test_it_drives_and_is_small(bench: Bench) -> None:
     command = bench.drives()
-    assert command.waypoint != (0.0, 0.0)
+    assert command.broadcast is not None
+    assert command.broadcast[[RECORD.x, RECORD.y]].tolist() == list(START)
     process = psutil.Process(bench.processes.running[NAME].pid)
     assert process.memory_info().rss < 100e6
 
@@ -83,12 +85,12 @@ def test_late_doubled_reordered_and_foreign_messages_are_dropped_and_counted(ben
     assert bench.said().count("stops") <= 3
 
 
-@pytest.mark.parametrize("field", ["pose", "velocity", "goal", "lidar", "broadcasts"])
+@pytest.mark.parametrize("field", ["pose", "velocity", "goal", "lidar"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_sensors_that_are_not_finite_stop_it_at_once(bench: Bench, field: str, value: float) -> None:
     bench.drives()
     good = getattr(some_sensors(), field)
-    bad = np.full((2, 7), value) if field == "broadcasts" else np.array(good, np.float64)
+    bad = np.array(good, np.float64)
     bad[-1] = value
     bench.refuses(Reason.BAD_SENSORS, **{field: bad.astype(np.float32) if field == "lidar" else bad})
     bench.drives()
@@ -105,8 +107,6 @@ def test_sensors_that_are_not_finite_stop_it_at_once(bench: Bench, field: str, v
         {"velocity": (2.0, 0.0)},
         {"velocity": (0.0, -9.0)},
         {"pose": (*some_sensors().pose[:2], 1e300)},
-        {"broadcasts": np.array([[2.0, 2.0, 1e300, 0.0, 2.0, 2.0, 0.0]])},
-        {"broadcasts": np.array([[2.0, 2.0, 0.0, 9.0, 2.0, 2.0, 0.0]])},
         {"pose": (-0.1, 0.5, 0.0)},
         {"goal": (1e300, 0.5)},
         {"goal": tuple(float(v) + 0.5 for v in np.argwhere(LAYOUT.blocked)[0][::-1])},
@@ -115,6 +115,15 @@ def test_sensors_that_are_not_finite_stop_it_at_once(bench: Bench, field: str, v
 def test_sensors_that_can_not_be_stop_it(bench: Bench, changes: dict[str, Any]) -> None:
     bench.drives()
     bench.refuses(Reason.BAD_SENSORS, **changes)
+
+
+def test_a_broadcast_that_can_not_be_is_left_out_and_it_drives_on(bench: Bench) -> None:
+    """Else a robot that is broken, or lies, stops all others."""
+    bench.drives()
+    lies = np.array([some_broadcast(x=np.nan), some_broadcast(x=-1.0), some_broadcast(speed=9.0)])
+    bench.drives(2, broadcasts=lies, ages=np.full(len(lies), 0.1))
+    for fault in ("not_finite", "pose", "speed"):
+        bench.counted("refused_broadcasts", fault)
 
 
 def test_another_map_stops_it(bench: Bench) -> None:
