@@ -12,13 +12,11 @@ from policies.evaluate import play
 from policies.fleet_policies import FleetPolicy
 from policies.results import Row
 from sim.env import Controller, WarehouseEnv
-from sim.errors import InputError
 from sim.layout import Layout
 from sim.scene import SceneConfig
 
 SPEED_UP = 4
 """How many times faster than real time the film runs."""
-_FLOOR_COLOUR, _LINE_COLOUR, _RACK_COLOUR, _STATION_COLOUR = (245,) * 3, (225,) * 3, (70, 74, 82), (44, 140, 84)
 _CAPTION = 34  # height of the line of text above each fleet, pixels
 
 
@@ -53,29 +51,6 @@ def plot_learning_curve(metrics: Path, rows: Sequence[Row], picture: Path) -> No
     axes.grid(alpha=0.25)
     axes.legend(loc="lower right", fontsize=8, frameon=False)
     figure.savefig(picture, dpi=120)
-
-
-def draw_layout(layout: Layout, picture: Path) -> None:
-    """Draw a map: racks dark, stations green, one square a cell, y up.
-
-    Args:
-        layout: the map.
-        picture: the PNG that is written.
-
-    Raises:
-        InputError: the name's ending is not .png, or the file can't be written.
-    """
-    if picture.suffix.lower() != ".png":
-        raise InputError(f"picture is {str(picture)!r}; valid is a name that ends in .png")
-    colours = np.where(layout.blocked[..., None], _RACK_COLOUR, _FLOOR_COLOUR)
-    colours.reshape(-1, 3)[list(layout.stations)] = _STATION_COLOUR
-    scale = max(4, 720 // max(layout.blocked.shape))
-    cells = colours[::-1].repeat(scale, 0).repeat(scale, 1)
-    cells[::scale], cells[:, ::scale] = _LINE_COLOUR, _LINE_COLOUR
-    try:
-        Image.fromarray(cells.astype(np.uint8)).save(picture)
-    except OSError as error:
-        raise InputError(f"picture {str(picture)!r} can't be written: {error.strerror}") from error
 
 
 def film(

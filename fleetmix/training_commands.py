@@ -96,28 +96,34 @@ def evaluate(
     show(rows, options.json)
 
 
-def scenes(scene: Annotated[str | None, tyro.conf.Positional] = None, picture: Path | None = None) -> None:
+def scenes(
+    scene: Annotated[str | None, tyro.conf.Positional] = None, picture: Path | None = None, robots: int | None = None
+) -> None:
     """List the scenes that ship, or write the map of one: a shipped one, generated:SEED, or a map file.
 
     Args:
         scene: the scene whose map is written, as a file that --scene takes.
-        picture: PNG of that map.
+        picture: PNG of that map, with arrows where its guidance makes one direction of an aisle dearer.
+        robots: the fleet whose guidance is drawn; by default as many as the map asks for.
     """
     from rich.console import Console
     from rich.table import Table
 
     from sim.layout import load_layout, scene_names
 
+    if robots is not None:
+        require(robots >= 1, "robots", robots, "a whole number from 1 up")
+        require(picture is not None, "robots", robots, "a number of robots with --picture, which shows their guidance")
     if picture is not None and scene is None:
         raise InputError(f"picture is {str(picture)!r}, of no scene; valid is fleetmix scenes SCENE --picture FILE")
     if scene is not None:
         layout = load_layout(scene)
         sys.stdout.write(layout.text())
         if picture is not None:
-            from fleetmix.pictures import draw_layout
+            from fleetmix.map_picture import draw_layout
 
             require_folder(picture)
-            draw_layout(layout, picture)
+            draw_layout(layout.guided(robots or layout.robots), picture)
         return
     table = Table("scene", "robots", "size", "pick cells", "stations")
     for name in scene_names():

@@ -92,6 +92,20 @@ def test_a_scene_is_written_as_the_map_file_that_it_is(tmp_path: Path, capsys) -
     assert np.array_equal(dark, layout.blocked)
 
 
+def test_a_picture_shows_the_directions_that_the_guidance_prefers(tmp_path: Path, capsys) -> None:
+    picture = tmp_path / "map.png"
+    for robots, arrows in ((1, False), (8, True)):  # guidance is for robots that are not alone
+        fleetmix.main(["scenes", "small", "--picture", str(picture), "--robots", str(robots)])
+        pixels = np.asarray(Image.open(picture)).astype(int)
+        orange = (pixels[..., 0] > pixels[..., 2] + 20)[::-1]
+        assert orange.any() == arrows
+    scale = pixels.shape[0] // 8
+    # The lowest aisle leads east: between its first two cells, on the edge, the arrow is wide behind and narrow ahead.
+    edge = orange[:scale, scale // 2 : scale + scale // 2]
+    assert edge[:, scale // 2 - 5].sum() > edge[:, scale // 2 + 5].sum() > 0
+    capsys.readouterr()
+
+
 def test_a_picture_needs_a_scene_and_an_ending(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="of no scene; valid is fleetmix scenes SCENE --picture FILE"):
         training_commands.scenes(picture=tmp_path / "map.png")
