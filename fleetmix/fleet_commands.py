@@ -4,6 +4,7 @@ A command imports what it runs, so that help and mistakes come at once.
 """
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,8 @@ def drive(path: Place, options: Evaluation, processes: bool = False, real_time: 
     """
     from export.fleet.evaluate import evaluate_processes
     from export.fleet.onnx_policy import OnnxFleetPolicy
+    from export.fleet.record_policy import record_policy
+    from export.fleet.recording import record_fleet
     from export.pipeline import bundle_of
     from policies.evaluate import choose_scene, evaluate_fleet
     from policies.results import make_row
@@ -66,10 +69,13 @@ def drive(path: Place, options: Evaluation, processes: bool = False, real_time: 
     fleet = OnnxFleetPolicy(bundle, 1)
     scene, layout = choose_scene(*fleet.trained_in(), options.scene, options.robots, options.drive)
     if not processes:
-        show(evaluate_fleet([fleet], scene, layout, options.episodes, options.seed, fleet.control), options.json)
+        watch = record_policy(options.record, options.record_scans, log)
+        count = options.episodes, options.seed
+        show(evaluate_fleet([fleet], scene, layout, *count, fleet.control, watch=watch), options.json)
         return
     seeds = range(options.seed, options.seed + options.episodes)
-    played = evaluate_processes(bundle, scene, layout, options.scene, seeds, not real_time)
+    record = partial(record_fleet, file=options.record, policy=fleet.name, log=log, scans=options.record_scans)
+    played = evaluate_processes(bundle, scene, layout, options.scene, seeds, not real_time, record)
     always_go, solo = evaluate_fleet([], scene, layout, options.episodes, options.seed)
     show([always_go, make_row(f"{fleet.name}, processes", scene, played, solo.throughput), solo], options.json)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from export.recorder.recorder import require_record_name
 from policies.config import AgentKind
 from policies.files import require_folder
 from policies.runs.config import TrainConfig
@@ -51,9 +52,14 @@ class EvalConfig:
     """Drive model: velocity, or wheels with motors, casters and friction."""
     json: Path | None = None
     """File for the rows as JSON."""
+    record: Path | None = None
+    """File (.mcap) for a recording of everything that happens while the policy drives."""
+    record_scans: bool = False
+    """Record every robot's lidar, too."""
 
     def __post_init__(self) -> None:
         require(self.episodes >= 1, "episodes", self.episodes, "a whole number from 1 up")
         require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
+        require_record_name(self.record)
         if self.json is not None:  # better found out before the evaluation than afterwards
             require_folder(self.json)

@@ -55,6 +55,8 @@ def _parser(command: str) -> argparse.ArgumentParser:
             help="least serious lines (default: %(default)s)",
         )
         add("--log-json", action="store_true", help="log JSON, an object a line")
+        add("--record", type=Path, metavar="FILE", help="file (.mcap) for a recording of what it senses and decides")
+        add("--record-scans", action="store_true", help="record the lidar too")
         add("--lock-step", action="store_true", help="let the clock count for nothing: the base waits; simulation only")
     else:
         add("name", nargs="?", default="all", metavar="ID", help="which robot; all by default")

@@ -66,6 +66,7 @@ def evaluate(
         policy: a policy that needs no run, in place of the run.
         against: planners that are measured too.
     """
+    from export.fleet.record_policy import record_policy
     from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns, evaluate_without_run
     from policies.fleet_policies import GreedyPolicy
     from policies.results import as_json, without_times
@@ -74,22 +75,25 @@ def evaluate(
     if (run is None) == (policy is None):
         given = "neither is given" if run is None else f"both are given, {run} and {policy}"
         raise InputError(f"run and --policy: {given}; valid is a run folder, or one of {', '.join(POLICIES)}")
+    watch = record_policy(options.record, options.record_scans, log)
     if policy is not None:
         scene, layout = open_scene(options.scene or "small", options.robots, options.drive)
-        show(evaluate_without_run([policy, *against], scene, layout, options.episodes, options.seed), options.json)
+        rows = evaluate_without_run([policy, *against], scene, layout, options.episodes, options.seed, watch)
+        show(rows, options.json)
         return
     assert run is not None
     opened = load_run(run)
     network, _ = load_agent(opened)
     name = opened.config.algo.upper()
     if opened.config.env:
+        require(watch is None, "record", str(options.record), "none: only what happens in the warehouse is recorded")
         require(not against, "against", against, "none: planners belong to the warehouse")
         show(evaluate_returns(opened.source, network, name, options.episodes, options.seed), options.json)
         return
     trained = opened.config.scene, opened.source.parsed_layout()
     scene, layout = choose_scene(*trained, options.scene, options.robots, options.drive)
     policies = [GreedyPolicy(network, name)]
-    rows = evaluate_fleet(policies, scene, layout, options.episodes, options.seed, planners=against)
+    rows = evaluate_fleet(policies, scene, layout, options.episodes, options.seed, planners=against, watch=watch)
     if scene == opened.config.scene:
         of_run = without_times([row for row in rows if row.policy not in against])
         write_atomically(opened.path / EVALUATION, as_json(of_run).encode())

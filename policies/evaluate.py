@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,9 @@ from sim.env import Controller, WarehouseEnv
 from sim.layout import Layout, load_layout
 from sim.scene import DriveModel, SceneConfig, open_scene
 from sim.warehouse import Warehouse
+
+LookOn = Callable[[Warehouse, FleetPolicy | PlannerName], AbstractContextManager[object]]
+"""Looks on in a warehouse while somebody drives there, such as a recording."""
 
 
 def play(
@@ -102,6 +106,7 @@ def evaluate_fleet(
     seed: int = 0,
     controller: Controller | None = None,
     planners: Sequence[PlannerName] = (),
+    watch: LookOn | None = None,
 ) -> list[Row]:
     """Measure always-go, the given policies, planners, and the robots alone, on the seeds `seed`, `seed + 1`, ...
 
@@ -113,6 +118,7 @@ def evaluate_fleet(
         seed: of the first episode.
         controller: replaces the built-in controller for the given policies.
         planners: which of them.
+        watch: looks on while the given policies drive.
 
     Returns:
         One row a policy, in the order of the first sentence.
@@ -121,22 +127,30 @@ def evaluate_fleet(
     solo = run_solo(scene, layout, seeds)
     alone = throughput(solo, scene)
     rows = [_evaluate_policy(AlwaysGo(), scene, layout, seeds, alone)]
-    rows += [_evaluate_policy(policy, scene, layout, seeds, alone, controller) for policy in policies]
+    rows += [_evaluate_policy(policy, scene, layout, seeds, alone, controller, watch) for policy in policies]
     planned = [_evaluate_planner(name, scene, layout, seeds, alone) for name in planners]
     return [*rows, *planned, make_row("solo", scene, solo, alone)]
 
 
 def evaluate_without_run(
-    names: Sequence[PolicyName], scene: SceneConfig, layout: Layout, episodes: int, seed: int
+    names: Sequence[PolicyName],
+    scene: SceneConfig,
+    layout: Layout,
+    episodes: int,
+    seed: int,
+    watch: LookOn | None = None,
 ) -> list[Row]:
-    """Measure policies that need no run, and the robots alone; arguments and rows as in `evaluate_fleet`."""
+    """Measure policies that need no run, and the robots alone; arguments and rows as in `evaluate_fleet`.
+
+    Whoever looks on sees the first of them.
+    """
     seeds = range(seed, seed + episodes)
     solo = run_solo(scene, layout, seeds)
     alone = throughput(solo, scene)
     rows = [
-        _evaluate_policy(AlwaysGo(), scene, layout, seeds, alone)
+        _evaluate_policy(AlwaysGo(), scene, layout, seeds, alone, watch=watch if name == names[0] else None)
         if name == ALWAYS_GO
-        else _evaluate_planner(name, scene, layout, seeds, alone)
+        else _evaluate_planner(name, scene, layout, seeds, alone, watch if name == names[0] else None)
         for name in dict.fromkeys(names)
     ]
     return [*rows, make_row("solo", scene, solo, alone)]
@@ -149,19 +163,29 @@ def _evaluate_policy(
     seeds: Iterable[int],
     alone: float,
     controller: Controller | None = None,
+    watch: LookOn | None = None,
 ) -> Row:
     env = WarehouseEnv(scene, layout=layout, controller=controller)
-    row = make_row(policy.name, scene, [run_episode(env, policy, seed) for seed in seeds], alone)
+    with nullcontext() if watch is None else watch(env.warehouse, policy):
+        row = make_row(policy.name, scene, [run_episode(env, policy, seed) for seed in seeds], alone)
     env.close()
     return row
 
 
-def _evaluate_planner(name: PlannerName, scene: SceneConfig, layout: Layout, seeds: Iterable[int], alone: float) -> Row:
+def _evaluate_planner(
+    name: PlannerName,
+    scene: SceneConfig,
+    layout: Layout,
+    seeds: Iterable[int],
+    alone: float,
+    watch: LookOn | None = None,
+) -> Row:
     short = Warehouse(dataclasses.replace(scene, time_limit=scene.decision_period), layout)
     run_planner(short, name, 0)  # compiles what no decision should be told to wait for
     short.close()
     warehouse = Warehouse(scene, layout)
-    played = [run_planner(warehouse, name, seed) for seed in seeds]
+    with nullcontext() if watch is None else watch(warehouse, name):
+        played = [run_planner(warehouse, name, seed) for seed in seeds]
     warehouse.close()
     return make_row(name, scene, played, alone)
 

@@ -31,6 +31,7 @@ class GreedyPolicy:
         self.name = name
         self._agent = agent.eval()
         self._hidden = agent.initial_hidden(1)
+        self._q_values: NDArray[np.float32] = np.zeros((0, agent.n_actions), np.float32)
 
     def reset(self, robots: int) -> None:
         """Give each robot a fresh hidden state.
@@ -49,8 +50,13 @@ class GreedyPolicy:
     def act(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the maneuvers with the largest Q values [robots]."""
         q, self._hidden = self._agent(torch.from_numpy(observations)[None, None], self._hidden)
+        self._q_values = q[0, 0].numpy()
         maneuvers: NDArray[np.int64] = q[0, 0].argmax(-1).numpy()
         return maneuvers
+
+    def last_q_values(self) -> NDArray[np.float32]:
+        """Return the values behind the last decision [robots, actions]."""
+        return self._q_values
 
 
 class AlwaysGo:

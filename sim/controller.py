@@ -74,6 +74,34 @@ def track(
 
 
 @kernel
+def track_all(
+    maneuvers: NDArray[np.int64],
+    observations: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    limits: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+) -> None:
+    """Write what `track` returns for every robot: what the governor is asked for.
+
+    Args:
+        maneuvers: indices into `MANEUVERS` [robots].
+        observations: flat observations [robots, size].
+        offsets: from `controller_offsets`.
+        limits: from `sim.limits.pack_limits`.
+        wanted: speed [m/s], turn rate [rad/s], written [robots, 2].
+    """
+    for i in range(len(maneuvers)):
+        own = observations[i]
+        wanted[i] = track(
+            maneuvers[i],
+            own[offsets[1, 0] : offsets[1, 1]],
+            own[offsets[2, 0] : offsets[2, 1]],
+            own[offsets[3, 0] : offsets[3, 1]],
+            limits,
+        )
+
+
+@kernel
 def control(
     maneuver: int,
     lidar: NDArray[np.float32],

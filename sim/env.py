@@ -199,6 +199,11 @@ class WarehouseEnv(ParallelEnv[str, NDArray[np.float32], int], EzPickle):
         self._require_episode("render")
         return None if self.render_mode is None else self._warehouse.render()
 
+    @property
+    def warehouse(self) -> Warehouse:
+        """The running warehouse, for those who look on (`Warehouse.watch`)."""
+        return self._warehouse
+
     def close(self) -> None:
         """End the simulation; calling it again does nothing."""
         self._closed, self.agents = True, []

@@ -75,12 +75,13 @@ class Sensors:
         """What each robot broadcasts, in the order of `BROADCAST` [robots, len(BROADCAST)]."""
         self.lidar = np.zeros((n, robot.lidar_rays), np.float32)
         """Ranges [robots, rays], m."""
-        self._next_cell = np.zeros((n, cells), np.int32)
+        self.next_cell = np.zeros((n, cells), np.int32)
+        """The cell that follows each on the way to each robot's goal [robots, cells]."""
         self._path_distance = np.zeros((n, cells))
         keep = robot.radius + robot.safety_margin + SPARE
         settings = (robot.radius, keep, robot.lidar_range, robot.radio_range, scene.reach_distance, robot.neighbours)
         self._arguments = (
-            layout.blocked, settings, poses, velocities, self.goals, self._next_cell, self._path_distance, carrying,
+            layout.blocked, settings, poses, velocities, self.goals, self.next_cell, self._path_distance, carrying,
             self.maneuvers, np.stack([spec.low, spec.high]), self.travel, self.broadcasts,
             self.lidar, self.observations,
         )  # fmt: skip
@@ -95,7 +96,7 @@ class Sensors:
         """Send a robot to a goal cell."""
         path = self._layout.path_field(goal)
         self.goals[robot] = self._layout.middle(goal)
-        self._next_cell[robot] = path.next_cell
+        self.next_cell[robot] = path.next_cell
         self._path_distance[robot] = path.distance
         self.travel[robot, TRAVEL.remaining] = -1.0
 

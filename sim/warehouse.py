@@ -4,7 +4,7 @@ It does not know who commands the robots: `sim.env` does so from one process, `e
 Both count alike: a contact is counted once a decision, when it begins.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,19 @@ from sim.orders import OrderType, PickAndDeliver
 from sim.physics.world import World
 from sim.scene import SceneConfig
 from sim.sensing import TRAVEL, Sensors
+
+
+class Watch(Protocol):
+    """Who looks on, for a recording or a picture: told before things happen, and to change nothing."""
+
+    def began(self, seed: int) -> None:
+        """Note that an episode begins."""
+
+    def decided(self) -> None:
+        """Note that every robot has chosen a maneuver, from the observations that the sensors still hold."""
+
+    def commanded(self, commands: NDArray[np.float64]) -> None:
+        """Note the commands [robots, 2] (m/s, rad/s) under which the next control period passes."""
 
 
 class Warehouse:
@@ -42,6 +55,8 @@ class Warehouse:
         # A robot, a rack: at some time of this decision, and of the one before.
         self._touched, self._touched_before = np.zeros((2, n), np.bool_), np.zeros((2, n), np.bool_)
         self._new_events = dict.fromkeys(self.events, 0)  # of the whole fleet in this decision
+        self.watch: Watch | None = None
+        """Who looks on."""
 
     def reset(self, seed: int, first_robot: int = 0) -> None:
         """Start an episode: robots at rest on distinct random cells, each with its first order.
@@ -72,6 +87,8 @@ class Warehouse:
         for count in self.events.values():
             count[:] = 0
         self._sense()
+        if self.watch is not None:
+            self.watch.began(seed)
 
     def begin_decision(self) -> None:
         """Begin a decision: count progress, contacts and events anew."""
@@ -79,9 +96,13 @@ class Warehouse:
         self._touched_before[:] = self._touched
         self._touched[:] = False
         self._new_events = dict.fromkeys(self.events, 0)
+        if self.watch is not None:
+            self.watch.decided()
 
     def tick(self, commands: NDArray[np.float64]) -> None:
         """Let a control period pass under `commands` [robots, 2] (m/s, rad/s); give new goals to robots at theirs."""
+        if self.watch is not None:
+            self.watch.commanded(commands)
         self._world.advance(commands)
         self._touched |= self._world.touching
         self._sense()
@@ -106,6 +127,11 @@ class Warehouse:
             self.events[event][robot] += 1
             self._new_events[event] += 1
             sensors.send(robot, int(orders.goal[robot]))
+
+    @property
+    def touching(self) -> NDArray[np.bool_]:
+        """Who touched another robot, and who a rack, at the end of the last control period [2, robots]."""
+        return self._world.touching
 
     @property
     def touching_robot(self) -> NDArray[np.bool_]:

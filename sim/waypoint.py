@@ -92,3 +92,15 @@ def find_waypoint(
         if ahead <= 0.0 or line_is_free(blocked, keep, x, y, wx, wy):
             return wx, wy, (1.0 - share) * length, following
         ahead -= SHORTER
+
+
+def way_to_goal(next_cell: NDArray[np.int32], columns: int, x: float, y: float) -> list[tuple[float, float]]:
+    """Return the place x, y and the middles of the cells on the way to the goal [m], on a map of so many columns."""
+    cell, way = int(y) * columns + int(x), [(x, y)]
+    for _ in range(len(next_cell)):
+        row, column = divmod(cell, columns)
+        way.append((column + 0.5, row + 0.5))
+        if next_cell[cell] == cell:
+            break
+        cell = int(next_cell[cell])
+    return way

@@ -6,7 +6,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FLOORS = ("sim", "policies", "export", "fleetmix")
 """From the ground up: a floor imports those below it and none above."""
-ROOMS_ON_ROBOT = ("export/bundle", "export/protocol", "export/robot", "export/runtime.py", "fleetmix/robot_commands.py")
+ROOMS_ON_ROBOT = (
+    "export/bundle", "export/protocol", "export/recorder", "export/robot", "export/runtime.py",
+    "fleetmix/robot_commands.py",
+)  # fmt: skip
 """What a robot installs; with what it needs of `sim`, it loads with `ROBOT_PACKAGES` alone."""
 
 

@@ -52,6 +52,8 @@ class RobotBase:
         self._missed = MISSED
         self.state = "no process"
         """What the robot did in the last control period: `driven`, or why not."""
+        self.maneuver = 0
+        """Number of the maneuver in the last command that counted."""
         self.dropped: Counter[str] = Counter()
         """Commands that did not count, by reason."""
         self.reasons: Counter[str] = Counter()
@@ -116,7 +118,7 @@ class RobotBase:
         if self._answer is not None and self._answer.mode is Mode.STOP:
             self.dropped["after_a_stop"] += 1
             return
-        self._answer = command
+        self._answer, self.maneuver = command, command.maneuver
         self.answers += 1
         self.latencies.append(arrival - command.answers.stamp)
 

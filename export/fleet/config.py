@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.bundle.manifest import open_bundle
+from export.recorder.recorder import require_record_name
 from sim.errors import require
 from sim.layout import Layout
 from sim.scene import DriveModel, SceneConfig, open_scene
@@ -32,10 +33,15 @@ class FleetConfig:
     """Simulated time after which it ends; by default it goes on."""
     lock_step: bool = False
     """Wait for every answer, as fast as they come, in place of real time; robots need --lock-step too."""
+    record: Path | None = None
+    """File (.mcap) for a recording of everything that happens."""
+    record_scans: bool = False
+    """Record every robot's lidar, too."""
 
     def __post_init__(self) -> None:
         valid = self.minutes is None or 0 < self.minutes < math.inf
         require(valid, "minutes", self.minutes, "a finite time above 0")
+        require_record_name(self.record)
         require(self.seed >= 0, "seed", self.seed, "a whole number from 0 up")
 
     def resolve(self) -> tuple[SceneConfig, Layout]:

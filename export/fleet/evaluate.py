@@ -1,6 +1,7 @@
 """Evaluates a bundle with every robot in a process of its own, so that what is measured is what runs on robots."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from export.fleet.processes import RobotProcesses, free_endpoint
@@ -16,7 +17,13 @@ _CONNECT_TIMEOUT = 30.0
 
 
 def evaluate_processes(
-    bundle: Path, scene: SceneConfig, layout: Layout, other_map: str | None, seeds: Iterable[int], lock_step: bool
+    bundle: Path,
+    scene: SceneConfig,
+    layout: Layout,
+    other_map: str | None,
+    seeds: Iterable[int],
+    lock_step: bool,
+    look_on: Callable[[Fleet], AbstractContextManager[object]] = nullcontext,
 ) -> list[Episode]:
     """Play episodes in which every robot's commands come from its own process.
 
@@ -27,6 +34,7 @@ def evaluate_processes(
         other_map: name or file of the map, where it is another than that of the training.
         seeds: of the episodes.
         lock_step: wait for every answer, as fast as they come; otherwise in real time.
+        look_on: looks on at the fleet while it is driven, such as a recording.
 
     Raises:
         InputError: a process refuses its bundle, does not connect, or ends.
@@ -45,6 +53,7 @@ def evaluate_processes(
         transport.open_session(listen=endpoint) as session,
         Fleet(scene, layout, session, timed=not lock_step) as fleet,
         RobotProcesses(bundle, names, endpoint, *options) as processes,
+        look_on(fleet),
     ):
 
         def poll() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from export.fleet.base import RobotBase
 from export.fleet.config import FleetConfig
+from export.fleet.recording import record_fleet
 from export.fleet.server import Fleet
 from export.protocol import transport
 from policies.episode import EpisodeMeter
@@ -29,6 +30,7 @@ def host_fleet(config: FleetConfig, log: Callable[[str], None]) -> None:
         Interrupt() as interrupt,
         transport.open_session(listen=endpoint, settings=config.zenoh) as session,
         Fleet(scene, layout, session, timed=not config.lock_step) as fleet,
+        record_fleet(fleet, config.record, "processes", log, config.record_scans),
     ):
         log(f"{layout.name}: {scene.robots} robots, drive {scene.drive}; robots connect to {endpoint}")
         if danger := transport.danger("listen", endpoint, config.zenoh):

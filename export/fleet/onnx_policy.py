@@ -1,5 +1,6 @@
 """The robots of a fleet in the simulator, each with its own ONNX files: what is simulated is what robots will run."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,17 @@ class OnnxFleetPolicy:
 
     def __init__(self, folder: Path, robots: int, name: str | None = None) -> None:
         self._bundle = open_bundle(folder)
+        self._q_values: NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self.manifest: Manifest = self._bundle.manifest
         self._policies: list[OnnxPolicy] = []
         self._controllers: list[OnnxController] = []
         self.reset(robots)
         self.name = name or f"{self.metadata.algorithm.upper()}, ONNX"
+
+    @property
+    def manifest_hash(self) -> str:
+        """SHA-256 of the bundle's manifest, in hexadecimal: tells this bundle from any other."""
+        return hashlib.sha256(self._bundle.manifest_bytes).hexdigest()
 
     @property
     def metadata(self) -> PolicyMetadata:
@@ -81,9 +88,13 @@ class OnnxFleetPolicy:
             InputError: the number of rows is not that of the robots, or a robot refuses its observation.
         """
         self._require_rows(observations)
-        return np.array(
-            [policy.act(own).maneuver for policy, own in zip(self._policies, observations, strict=True)], np.int64
-        )
+        actions = [policy.act(own) for policy, own in zip(self._policies, observations, strict=True)]
+        self._q_values = np.stack([action.q_values for action in actions])
+        return np.array([action.maneuver for action in actions], np.int64)
+
+    def last_q_values(self) -> NDArray[np.float32]:
+        """Return the values behind the last decision [robots, actions]."""
+        return self._q_values
 
     def control(
         self, maneuvers: NDArray[np.int64], observations: NDArray[np.float32], commands: NDArray[np.float64]

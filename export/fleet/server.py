@@ -47,7 +47,9 @@ class Fleet:
 
     def __init__(self, scene: SceneConfig, layout: Layout, session: zenoh.Session, timed: bool) -> None:
         self.scene, self.warehouse = scene, Warehouse(scene, layout)
-        self._session, self._timed = session, timed
+        self._session = session
+        self.timed = timed
+        """Whether it runs in real time."""
         self._wire, self._map = Wire(scene.robot, scene.control_period), map_hash(layout.text())
         self.bases = [RobotBase(name, self._wire, timed) for name in robot_names(scene.robots)]
         self._changed = threading.Condition()
@@ -97,7 +99,7 @@ class Fleet:
     def begin(self, seed: int) -> None:
         """Start an episode; for the robots it is a new session."""
         self.warehouse.reset(seed)
-        if self._timed and self.periods:
+        if self.timed and self.periods:
             time.sleep(_BETWEEN_EPISODES)
         for base in self.bases:
             base.begin()
@@ -153,7 +155,7 @@ class Fleet:
     def _wait(self) -> None:
         """Wait until every living process has answered or the time for it is over, then take the commands."""
         period = self.scene.control_period
-        timeout = self._next + _ANSWER_SHARE * period - time.monotonic() if self._timed else _LOCK_STEP_TIMEOUT
+        timeout = self._next + _ANSWER_SHARE * period - time.monotonic() if self.timed else _LOCK_STEP_TIMEOUT
         with self._changed:
             self._changed.wait_for(lambda: not any(base.waiting for base in self.bases), max(timeout, 0.0))
             velocities, scans = self.warehouse.velocities.tolist(), self.warehouse.sensors.lidar
@@ -162,7 +164,7 @@ class Fleet:
 
     def _move(self) -> None:
         self.warehouse.tick(self._commands)
-        if not self._timed:
+        if not self.timed:
             return
         self._next += self.scene.control_period
         left = self._next - time.monotonic()

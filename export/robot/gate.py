@@ -56,6 +56,8 @@ class Gate:
         self._answered = Header(0, 0, 0)
         self.reason = Reason.NO_SENSORS
         """Why the last command was a stop; NONE if it was none."""
+        self.command = (0.0, 0.0)
+        """The last command: v [m/s], w [rad/s]."""
         self.sent = 0
         """Commands that passed."""
         self.stops: Counter[str] = Counter()
@@ -125,5 +127,6 @@ class Gate:
     ) -> None:
         header = Header(self.session, next(self._sequence), self._now())
         command = Command(header, self._answered, v, w, broadcast, mode, reason, maneuver, self._latch.tell())
+        self.command = v, w
         self._transmit(self._wire.pack_command(self._robot, command))
         self.reason = reason

@@ -39,6 +39,7 @@ class RobotLoop:
         log: told when the base obeys another process, or this one again.
         now: the monotonic clock [ns].
         worker: where the pilot computes; by default a thread of its own.
+        answered: told after each answer, such as a recording.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class RobotLoop:
         log: Callable[[str], None],
         now: Callable[[], int] = time.monotonic_ns,
         worker: Executor | None = None,
+        answered: Callable[[Sensors], None] = lambda sensors: None,
     ) -> None:
         self._pilot, self._inbox, self._latch, self._gate, self._report = pilot, inbox, latch, gate, report
+        self._answered = answered
         self._log, self._obeyed, self._not_obeyed = log, True, 0
         self._period, self._timed, self._now = control_period, timed, now
         self._worker = worker or ThreadPoolExecutor(1, "pilot")
@@ -129,6 +132,7 @@ class RobotLoop:
             self._report(Reason.NONE, "")
             self._fresh = False
         self.latencies.append(self._now() - received.arrival)
+        self._answered(sensors)
 
     def _notice(self, process: int) -> None:
         """Go on in a new session where the base obeys another process, or refuses this one's messages."""

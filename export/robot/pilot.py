@@ -13,9 +13,10 @@ from export.runtime import OnnxController, OnnxPolicy
 from sim.errors import InputError
 from sim.layout import Layout
 from sim.observation import MANEUVERS, write_observation
+from sim.paths import PathField
 from sim.scene import RobotConfig, SceneConfig
 from sim.traffic.broadcast import RECORD, RECORD_SIZE
-from sim.waypoint import ARRIVAL, SPARE, find_waypoint
+from sim.waypoint import ARRIVAL, SPARE, find_waypoint, way_to_goal
 
 _START = MANEUVERS.index("stop")
 _PATHS = 64
@@ -45,6 +46,21 @@ class Decision(NamedTuple):
     """Number of the maneuver."""
 
 
+class Considered(NamedTuple):
+    """What led to a decision of the network."""
+
+    number: int
+    """Decisions until now."""
+    observation: NDArray[np.float32]
+    """What the network was given [size]."""
+    q_values: NDArray[np.float32]
+    """What it made of it [maneuvers]."""
+    maneuver: int
+    """Number of the maneuver that it chose."""
+    fresh: bool
+    """Whether it had forgotten the past."""
+
+
 class Pilot:
     """One robot's computation, with its own map and its own hidden state.
 
@@ -72,6 +88,8 @@ class Pilot:
         self._own[RECORD.name], self._own[RECORD.wanted], self._own[RECORD.claim_count] = number, -1.0, 1.0
         self.hearing = Hearing(self._robot, layout.blocked, number, claims=False)
         """What is believed of the others' broadcasts."""
+        self.considered: Considered | None = None
+        """The last decision of the network."""
 
     def decide(self, sensors: Sensors, fresh: bool) -> Decision:
         """Return the command for the next control period.
@@ -93,21 +111,31 @@ class Pilot:
         decision = sensors.header.sequence // self._ticks
         if decision > self._decided:
             try:
-                self._maneuver = self._policy.act(self._observation).maneuver
+                action = self._policy.act(self._observation)
             except InputError as error:
                 raise RefusedError(Reason.BAD_POLICY, str(error)) from error
-            self._decided = decision
+            number = 1 + (self.considered.number if self.considered else 0)
+            self.considered = Considered(
+                number, self._observation.copy(), action.q_values, action.maneuver, self._decided < 0
+            )
+            self._maneuver, self._decided = action.maneuver, decision
         try:
             speed, turn_rate = self._controller.command(self._maneuver, self._observation)
         except InputError as error:
             raise RefusedError(Reason.BAD_COMMAND, str(error)) from error
         return Decision(speed, turn_rate, self._own.copy(), self._maneuver)
 
+    def way(self, sensors: Sensors) -> list[tuple[float, float]]:
+        """Return the middles of the cells on the way to the goal, from where the robot is [m]."""
+        return way_to_goal(self._path(sensors).next_cell, self._layout.columns, *sensors.pose[:2])
+
+    def _path(self, sensors: Sensors) -> PathField:
+        return self._ways(int(sensors.goal[1]) * self._layout.columns + int(sensors.goal[0]))
+
     def _observe(self, sensors: Sensors) -> None:
         """Write what the robot tells the others, and pack the observation."""
         layout, (x, y, _) = self._layout, sensors.pose
-        cell = int(sensors.goal[1]) * layout.columns + int(sensors.goal[0])
-        path = self._ways(cell)
+        path = self._path(sensors)
         wx, wy, rest, cell = find_waypoint(layout.blocked, path.next_cell, self._keep, x, y)
         remaining = math.sqrt((wx - x) ** 2 + (wy - y) ** 2) + rest + float(path.distance[cell])
         own = self._own

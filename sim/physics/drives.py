@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.kernels import kernel
+from sim.palette import colour
 from sim.physics import urdf
 from sim.scene import SceneConfig
 
@@ -157,7 +158,7 @@ class WheelDrive:
         bullet.changeDynamics(
             bullet.createMultiBody(0, floor, physicsClientId=client), -1, lateralFriction=1, physicsClientId=client
         )
-        text = urdf.robot_urdf(scene.robot, urdf.colour(0))
+        text = urdf.robot_urdf(scene.robot, colour(0))
         flags = bullet.URDF_USE_INERTIA_FROM_FILE
         self.bodies = [urdf.load(bullet, client, text, flags=flags) for _ in range(scene.robots)]
         for body in self.bodies:

@@ -6,6 +6,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.palette import colour
 from sim.physics import urdf
 from sim.scene import SceneConfig
 
@@ -22,11 +23,9 @@ class Renderer:
         side, self._back = 0.85 * scene.robot.radius, 0.25 * scene.robot.radius
         crate, robots = urdf.block_urdf(side, side, 0.8 * side, urdf.CRATE), range(scene.robots)
         urdf.load(bullet, client, urdf.building_urdf(racks, size), useFixedBase=1)
-        self._robots = [urdf.load(bullet, client, urdf.robot_urdf(scene.robot, urdf.colour(index))) for index in robots]
+        self._robots = [urdf.load(bullet, client, urdf.robot_urdf(scene.robot, colour(index))) for index in robots]
         self._crates = [urdf.load(bullet, client, crate) for _ in robots]
-        self._goals = [
-            urdf.load(bullet, client, urdf.block_urdf(0.45, 0.45, 0.02, urdf.colour(index))) for index in robots
-        ]
+        self._goals = [urdf.load(bullet, client, urdf.block_urdf(0.45, 0.45, 0.02, colour(index))) for index in robots]
 
     def render(
         self,

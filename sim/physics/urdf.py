@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.palette import Colour
 from sim.scene import RobotConfig
 
 WALL_HEIGHT = 0.6
@@ -29,24 +30,8 @@ _BORDER = (0.36, 0.38, 0.42)
 _DARK = (0.13, 0.14, 0.16)
 _LIGHT = (0.98, 0.98, 0.97)
 
-Colour = tuple[float, float, float]
 CRATE: Colour = (0.80, 0.58, 0.33)
 STATION: Colour = (0.62, 0.80, 0.66)
-_ROBOTS: tuple[Colour, ...] = (
-    (0.90, 0.27, 0.24),
-    (0.13, 0.48, 0.84),
-    (0.97, 0.67, 0.13),
-    (0.18, 0.64, 0.36),
-    (0.58, 0.33, 0.76),
-    (0.10, 0.68, 0.72),
-    (0.91, 0.40, 0.66),
-    (0.55, 0.62, 0.14),
-)
-
-
-def colour(index: int) -> Colour:
-    """Return the colour of a robot; they repeat after 8."""
-    return _ROBOTS[index % len(_ROBOTS)]
 
 
 def camera(size: tuple[float, float], aspect: float) -> tuple[list[float], list[float], float]:
