@@ -155,5 +155,5 @@ def demo(settings: Settings, short: Shortcuts, run: Path = Path("runs/demo"), ep
 
 
 def _default_run(config: TrainConfig) -> Path:
-    name = config.env.replace(":", "-") or Path(config.scene.layout).stem
+    name = config.env.replace(":", "-") or "-".join(config.mix.scenes) or Path(config.scene.layout).stem
     return Path("runs") / f"{name}-{config.algo}-{config.seed}"

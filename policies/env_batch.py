@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.env_api import EnvError
-from policies.environments import EnvSource, Team, TeamEnv
+from policies.environments import EnvSource, TeamEnv
 from policies.episode import Episode
+from policies.mixed_env import MixedEnv
+from policies.team import Team
 
 
 class EnvBatch:
@@ -20,7 +22,7 @@ class EnvBatch:
 
     def __init__(self, source: EnvSource, count: int) -> None:
         self._name = source.name
-        self._envs = [TeamEnv(source) for _ in range(count)]
+        self._envs = [MixedEnv(source) if source.mix is not None else TeamEnv(source) for _ in range(count)]
         self.team: Team = self._envs[0].team
         agents, state = len(self.team.agents), len(self.team.state_scale)
         self.observation = np.zeros((count, agents, self.team.features), np.float32)
@@ -53,6 +55,7 @@ class EnvBatch:
             self._envs[index].reset(seed, *self._views[index])
         except EnvError as error:
             raise self._placed(error, index) from error
+        self.present[index] = np.arange(self.present.shape[1]) < self._envs[index].robots
         self._require_usable()
 
     def step(self, actions: NDArray[np.int64], which: Iterable[int]) -> None:
@@ -88,7 +91,8 @@ class EnvBatch:
 
     def episode(self, index: int) -> Episode:
         """Return what the episode of one copy brought so far."""
-        return Episode(self._returns[index], self._lengths[index], self._envs[index].totals())
+        env = self._envs[index]
+        return Episode(self._returns[index], self._lengths[index], env.totals(), robots=env.robots)
 
     def close(self) -> None:
         """End all copies."""

@@ -18,10 +18,11 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from policies.batch import SequenceSize
 from policies.config import TeamReward, Truncation
 from policies.env_api import EnvError, build_env, kind, own_code, read_array, read_reset, read_step, total_reward
+from policies.mix import Mix
 from policies.spaces import discrete_actions, observation_box, scale_of
+from policies.team import Team
 from sim.layout import Layout, parse_layout
 from sim.scene import SceneConfig
 from sim.settings import read_settings
@@ -43,11 +44,14 @@ class EnvSource:
     """Whether a truncated episode counts as one that goes on unseen, or as one that terminated."""
     folder: str = ""
     """Where the factory's module was found; it is looked for there where it is not found otherwise."""
+    mix: Mix | None = None
+    """The warehouses that episodes draw from in place of `layout`, with the settings of `scene`; None for one."""
 
     @property
     def name(self) -> str:
         """What messages call the environment."""
-        return self.factory or (f"warehouse {self.scene.layout}" if self.scene is not None else "warehouse")
+        scenes = self.mix.config.scenes if self.mix is not None else (self.scene.layout,) if self.scene else ()
+        return self.factory or " ".join(("warehouse", *scenes))
 
     def parsed_layout(self) -> Layout:
         """Return the warehouse's map."""
@@ -62,30 +66,12 @@ class EnvSource:
     def from_json(cls, text: str) -> "EnvSource":
         """Return what `to_json` wrote."""
         values = json.loads(text)
-        scene = values.pop("scene")
-        return cls(scene and read_settings(SceneConfig, scene, "environment source"), **values)
-
-
-@dataclass(frozen=True)
-class Team:
-    """The sizes and scales that networks are built from."""
-
-    agents: tuple[str, ...]
-    n_actions: int
-    """Actions of the agent that has most."""
-    observation_scale: NDArray[np.float32]
-    """What each feature is divided by [features]: its largest magnitude, 1 where it has no bound."""
-    state_scale: NDArray[np.float32]
-    """Likewise for the global state [state]."""
-
-    @property
-    def features(self) -> int:
-        """Length of the longest observation."""
-        return len(self.observation_scale)
-
-    def sequence_size(self, steps: int, hidden_size: int) -> SequenceSize:
-        """Return the sizes of a sequence of this team, for an agent network with that hidden state."""
-        return SequenceSize(steps, len(self.agents), self.features, len(self.state_scale), self.n_actions, hidden_size)
+        scene, mix = values.pop("scene"), values.pop("mix")
+        return cls(
+            scene and read_settings(SceneConfig, scene, "environment source"),
+            mix=mix and read_settings(Mix, mix, "environment source"),
+            **values,
+        )
 
 
 def make_env(source: EnvSource) -> "ParallelEnv[str, Any, int]":
@@ -121,6 +107,7 @@ class TeamEnv:
         self.env = make_env(source)
         name = self._name = source.name
         self.left: str | None = None
+        self.robots = len(self.env.possible_agents)
         agents = tuple(self.env.possible_agents)
         with own_code(name, "its spaces"):
             boxes = [observation_box(self.env.observation_space(agent), name, agent) for agent in agents]

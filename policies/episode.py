@@ -35,6 +35,8 @@ class Episode:
     """Mean time to decide, a robot and control period [us]; nan where it was not measured."""
     decision_us_p99: float = field(default=math.nan, compare=False)
     """99% of the control periods took at most so long, a robot [us]; likewise."""
+    robots: int | None = None
+    """Robots of the fleet, where it may be another than the scene's."""
 
 
 class DecisionTimes:
@@ -99,8 +101,9 @@ def merge(alone: Sequence[Episode]) -> Episode:
 
 def per_robot_hour(name: str, episodes: Sequence[Episode], scene: SceneConfig) -> float:
     """Return how often `name` was counted in all the episodes, per robot-hour of simulated time."""
-    # hours = sum of T * n * dt / 3600 s, for T decisions of n robots every dt seconds.
-    hours = sum(episode.length for episode in episodes) * scene.robots * scene.decision_period / 3600
+    # hours = sum of T * n * dt / 3600 s over the episodes, for T decisions of n robots every dt seconds.
+    steps = sum(episode.length * (episode.robots or scene.robots) for episode in episodes)
+    hours = steps * scene.decision_period / 3600
     return sum(episode.totals[name] for episode in episodes) / hours
 
 

@@ -10,10 +10,9 @@ import torch
 
 from policies.agent import AgentNetwork
 from policies.env_api import EnvError
-from policies.environments import Team
 from policies.episode import Episode
 from policies.learner import QLearner
-from policies.mixers import MIXERS
+from policies.mixers import FLEET_MIXERS, MIXERS
 from policies.replay import ReplayBuffer
 from policies.rollout import Rollout, RolloutError, RolloutStoppedError
 from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
@@ -21,6 +20,7 @@ from policies.runs.config import TrainConfig
 from policies.runs.folder import Run, TrainResult
 from policies.runs.progress import TrainingProgress, team_rules
 from policies.runs.training_log import MetricsWriter, episode_metrics
+from policies.team import Team
 from sim.errors import InputError
 
 REPLAY_RANDOM = "random.replay"
@@ -35,7 +35,10 @@ def make_learner(config: TrainConfig, team: Team) -> QLearner:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         agent = AgentNetwork(n_agents, torch.from_numpy(team.observation_scale), team.n_actions, config.agent)
-        mixer = MIXERS[config.algo](n_agents, len(team.state_scale))
+        states, each = len(team.state_scale), team.robot_state
+        mixer = (
+            FLEET_MIXERS[config.algo](each, states - n_agents * each) if each else MIXERS[config.algo](n_agents, states)
+        )
         return QLearner(agent, mixer, torch.from_numpy(team.state_scale), config.learner, bool(config.env))
 
 

@@ -7,8 +7,8 @@ import torch
 
 from policies.agent import QNetwork
 from policies.batch import SequenceSize
-from policies.environments import Team
 from policies.runs.config import TrainConfig
+from policies.team import Team
 from sim.errors import InputError
 
 COPIES = 5

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from policies.batch import Batch
 from policies.env_api import EnvError
-from policies.environments import Team
 from policies.episode import Episode
+from policies.team import Team
 from policies.worker import RolloutSetup, read_episodes, work
 from sim.errors import RunError
 
@@ -158,7 +158,8 @@ class WorkerRollout:
             self.close()
             raise
         scales = [np.array(values[name], np.float32) for name in ("observation_scale", "state_scale")]
-        self.team = Team(tuple(values["agents"]), values["n_actions"], *scales)
+        observation, state = scales
+        self.team = Team(tuple(values["agents"]), values["n_actions"], observation, state, values["robot_state"])
 
     def start(self, weights: dict[str, Tensor], epsilon: float) -> None:
         """See `Rollout`."""

@@ -77,7 +77,11 @@ def _train(config: TrainConfig, run: Path, resume: bool, lock: RunLock) -> Train
                     require_free(run)
                 opened.write()
                 scene = opened.source.scene
-                solo = None if scene is None else solo_throughput(scene, opened.source.parsed_layout(), SOLO_SEEDS)
+                solo = (
+                    None
+                    if scene is None or opened.source.mix is not None
+                    else solo_throughput(scene, opened.source.parsed_layout(), SOLO_SEEDS)
+                )
                 loop = TrainingLoop(opened, rollout, checkpoint, solo, started, lambda: interrupt.requested)
                 return loop.run()
             finally:

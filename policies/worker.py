@@ -18,8 +18,9 @@ import torch
 
 from policies.collector import Collector
 from policies.config import AgentConfig
-from policies.environments import EnvSource, Team
+from policies.environments import EnvSource
 from policies.episode import Episode
+from policies.team import Team
 from sim.errors import InputError
 
 

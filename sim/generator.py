@@ -97,11 +97,11 @@ def read_ranges(scene: str) -> tuple[int | None, WarehouseRanges]:
         raise InputError(f"scene {scene!r}: {error}") from error
 
 
-def with_seed(scene: str, seed: int, robots: int) -> str:
-    """Return the name of the generated scene of that seed, for so many robots; the other settings stay."""
+def with_seed(scene: str, seed: int, robots: Range) -> str:
+    """Return the name of the generated scene of that seed, for so many robots; its other settings stay."""
     _, *words = scene.split(":")
     kept = [word for word in words if "=" in word and not word.startswith("robots=")]
-    return ":".join([GENERATED, str(seed), f"robots={robots}", *kept])
+    return ":".join([GENERATED, str(seed), f"robots={_shown(robots)}", *kept])
 
 
 def draw_warehouse(scene: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from policies.config import ALGOS, AgentConfig, Algo, LearnerConfig, TeamReward, Truncation
+from policies.mix import MixConfig
 from sim.errors import InputError, require
 from sim.scene import SceneConfig
 from sim.settings import read_settings
@@ -58,6 +59,8 @@ class TrainConfig:
 
     scene: SceneConfig = field(default_factory=SceneConfig)
     """The warehouse to train in."""
+    mix: MixConfig = field(default_factory=MixConfig)
+    """Many warehouses to train in, in place of the one."""
     env: str = ""
     """MODULE:FACTORY of another PettingZoo parallel environment to train in, in place of the warehouse."""
     algo: Algo = "qmix"
@@ -100,6 +103,10 @@ class TrainConfig:
         for name in ("batch", "replay", "log_every"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1 up")
         require(self.updates >= 0, "updates", self.updates, "a whole number from 0 up")
+        if self.mix.scenes:
+            require(not self.env, "env", self.env, "none with mix.scenes, which are warehouses")
+            require(self.agent.shared, "agent.shared", self.agent.shared, "true with mix.scenes: fleets differ in size")
+            require(self.team_reward == "mean", "team_reward", self.team_reward, "mean with mix.scenes, likewise")
         sequences = self.rollout.envs * self.rollout.sequence
         require(
             self.replay >= sequences, "replay", self.replay, f"at least rollout.envs x rollout.sequence, {sequences}"

@@ -19,6 +19,7 @@ import yaml
 from policies.agent import AgentNetwork
 from policies.environments import EnvSource
 from policies.files import write_atomically
+from policies.mix import Mix
 from policies.runs.checkpoint import CheckpointInfo, Which, load_checkpoint
 from policies.runs.config import PINS, TrainConfig, read_config
 from sim.errors import InputError
@@ -94,7 +95,8 @@ def new_run(path: Path, config: TrainConfig) -> Run:
 def _source(config: TrainConfig, layout: str, folder: str = "") -> EnvSource:
     """Return the environment of a run; `layout` is the warehouse's map as text, `folder` where another's code lies."""
     scene = None if config.env else config.scene
-    return EnvSource(scene, layout, config.env, config.team_reward, config.truncation, folder)
+    mix = Mix.of(config.mix) if config.mix.scenes else None
+    return EnvSource(scene, layout, config.env, config.team_reward, config.truncation, folder, mix)
 
 
 def require_free(path: Path) -> None:
@@ -157,6 +159,7 @@ def resume_run(path: Path, config: TrainConfig) -> Run:
 def _identity(config: TrainConfig) -> dict[str, Any]:
     """Return what can't change within a run, by the name that an error gives it."""
     identity: dict[str, Any] = {name: getattr(config, name) for name in ("env", "algo", "team_reward", "truncation")}
+    identity |= {f"mix.{name}": value for name, value in dataclasses.asdict(config.mix).items()}
     identity |= {f"agent.{name}": value for name, value in dataclasses.asdict(config.agent).items()}
     if config.env:
         return identity

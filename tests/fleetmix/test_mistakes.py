@@ -75,11 +75,24 @@ def test_a_map_with_room_for_fewer_robots_than_it_asks_for(tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train", "--scene", "nowhere"], ["'nowhere'", "aisle, crossing, depot, narrow, small"]),
+        (["train", "--scene", "nowhere"], ["'nowhere'", "aisle, crossing, depot, kiva, narrow, small"]),
         (["train", "--algo", "ppo"], ["--algo is 'ppo'; valid is qmix, vdn, iql; see fleetmix train --help"]),
         (["train", "--agent", "cnn"], ["--agent is 'cnn'; valid is mlp, gru"]),
         (["train", "--robots", "69"], ["69", "68"]),
-        (["train", "--robots", "0"], ["robots is 0; valid is a whole number from 1 up"]),
+        (["train", "--robots", "0"], ["--robots is '0'; valid is a whole number from 1 up, or LOW..HIGH"]),
+        (["train", "--robots", "2..8"], ["robots is '2..8'; valid is a whole number from 1 up; LOW..HIGH is for --sc"]),
+        (["train", "--scenes", "small", "--robots", "8..2"], ["--robots is '8..2'; valid is a whole number from 1"]),
+        (["train", "--scenes", "small", "--scene", "depot"], ["scene is 'depot'; valid is none with --scenes"]),
+        (["train", "--scenes", "small,nowhere"], ["'nowhere' is neither a shipped one"]),
+        (["train", "--scenes", "small,"], ["scene '' is neither a shipped one"]),
+        (["train", "--scenes", "generated:7"], ["mix.scenes has 'generated:7'; valid is 'generated' without a seed"]),
+        (["train", "--scenes", "generated:robots=4"], ["without a seed and without robots"]),
+        (["train", "--scenes", "generated:aisle=9-1"], ["aisle of a generated warehouse is 9-1; valid is"]),
+        (
+            ["train", "--scenes", "aisle", "--robots", "8..9"],
+            ["mix.robots begins with 8, but scene 'aisle' has room for 2, with 6 free cells each"],
+        ),
+        (["train", "--scenes", "small", "--team-reward", "sum"], ["team_reward is 'sum'; valid is mean with mix"]),
         (["train", "--learner.gamma", "2"], ["--learner.gamma is 2.0; valid is 0 to 1; see fleetmix train --help"]),
         (["train", "--env", "mpe2.simple_spread_v3:nothing"], ["nothing"]),
         (["train", "--env", "tests.fleetmix.test_mistakes:continuous"], ["Box", "Discrete"]),
@@ -88,7 +101,10 @@ def test_a_map_with_room_for_fewer_robots_than_it_asks_for(tmp_path: Path, capsy
         (["drive", "no/such/run"], ["no/such/run", "neither"]),
         (["trian"], ["'trian' is no command; did you mean train? valid are train, ", ", robot, stop"]),
         (["--verbose"], ["'--verbose' is no command; valid are train"]),
-        (["train", "--robots", "x"], ["--robots is 'x'; valid is INT; see fleetmix train --help"]),
+        (
+            ["train", "--robots", "x"],
+            ["--robots is 'x'; valid is a whole number from 1 up, or LOW..HIGH with --scenes; see"],
+        ),
         (
             ["train", "--scene.time-limit", "0"],
             ["fleetmix: --scene.time-limit is 0.0; valid is a finite number above 0;"],

@@ -5,7 +5,7 @@ import pytest
 
 from policies.env_api import EnvError
 from policies.env_batch import EnvBatch
-from policies.environments import EnvSource
+from policies.environments import EnvSource, TeamEnv
 from policies.runs.checkpoint import load_checkpoint
 from policies.train import train
 from tests.policies.tiny_runs import TINY, config
@@ -58,7 +58,9 @@ def test_what_an_environment_does_wrong_is_named(env: str, sentence: str) -> Non
 
 def test_an_agent_may_have_no_action_when_the_episode_is_over() -> None:
     envs = EnvBatch(EnvSource(factory=f"{BAD}:NothingAllowed"), 1)
-    envs._envs[0].env.length = 3
+    (env,) = envs._envs
+    assert isinstance(env, TeamEnv)
+    env.env.length = 3
     envs.reset(0, seed=0)
     for step in range(3):
         envs.step(np.array([[0, step % 2]]), range(1))

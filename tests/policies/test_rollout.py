@@ -13,7 +13,7 @@ from policies.agent import AgentNetwork
 from policies.batch import Batch
 from policies.collector import TRAINING_SEEDS, VALIDATION_SEED, Collector
 from policies.config import AgentConfig, AgentKind
-from policies.environments import EnvSource
+from policies.environments import EnvSource, TeamEnv
 from policies.rollout import Collected, InProcessRollout, Rollout, RolloutError, WorkerRollout
 from policies.worker import RolloutSetup
 from sim.errors import InputError
@@ -119,6 +119,7 @@ def test_seeds_of_training_validation_and_evaluation_never_meet():
     collector = setup(envs=4).build()
     seeds: list[int] = []
     for env in collector._envs._envs:
+        assert isinstance(env, TeamEnv)
         original = env.env.reset
 
         def reset(seed: int, original: Any = original) -> Any:

@@ -108,9 +108,9 @@ def test_seeds_differ() -> None:
 
 
 def test_a_seed_put_into_a_name_keeps_the_other_settings() -> None:
-    assert with_seed("generated", 3, 8) == "generated:3:robots=8"
-    assert with_seed("generated:aisle=1-2:robots=4", 3, 8) == "generated:3:robots=8:aisle=1-2"
-    assert with_seed("generated:9:sides=4", 3, 8) == "generated:3:robots=8:sides=4"
+    assert with_seed("generated", 3, (8, 8)) == "generated:3:robots=8"
+    assert with_seed("generated:aisle=1-2:robots=4", 3, (2, 8)) == "generated:3:robots=2-8:aisle=1-2"
+    assert with_seed("generated:9:sides=4", 3, (8, 8)) == "generated:3:robots=8:sides=4"
     assert read_ranges("generated:sides=2")[0] is None
 
 
