@@ -21,6 +21,8 @@ PATH_RANGE = 32.0
 """The remaining path is limited to this length [m]."""
 ROOM_RANGE = 2.0
 """What a robot may drive on its path is cut to this length: more than it takes to stop [m]."""
+NEIGHBOUR_RANGE = 4.0
+"""Robots that are farther away are not observed, however far the radio reaches: more than two need to stop [m]."""
 WAYPOINT_RANGE = 3.0
 """A waypoint is never farther away than this [m]."""
 
@@ -79,7 +81,7 @@ def _field(name: str, shape: tuple[int, ...], unit: str, low: list[float], high:
 
 def observation_spec(robot: RobotConfig) -> VectorSpec:
     """Return what one robot observes: no robot number and a fixed size, so that one network serves any fleet."""
-    near = robot.radio_range
+    near = min(robot.radio_range, NEIGHBOUR_RANGE)
     reach = near + WAYPOINT_RANGE
     v, w = robot.max_speed, robot.max_turn_rate
     neighbour_low = [0.0, -near, -near, -1.0, -1.0, -v, -reach, -reach, 0.0]
@@ -154,7 +156,7 @@ def write_observation(
         remaining_path: length of the path to it, m.
         room: how far the robot may drive on it, m.
         maneuver: the last decision.
-        radio_range: reach of broadcasts, m.
+        radio_range: reach of broadcasts, m; of what is heard, neighbours are those within NEIGHBOUR_RANGE.
         neighbours: how many of the nearest are kept.
     """
     own = broadcasts[me]
@@ -172,7 +174,7 @@ def write_observation(
     out[at + _CARRYING] = own[BROADCAST.carrying]
     last, last_index = -1.0, -1  # distance and row of the neighbour written last; ties go by row
     for place in range(neighbours):
-        nearest, index = radio_range * radio_range, -1
+        nearest, index = min(radio_range, NEIGHBOUR_RANGE) ** 2, -1
         for other in range(len(broadcasts)):
             dx, dy = broadcasts[other, BROADCAST.x] - x, broadcasts[other, BROADCAST.y] - y
             distance = dx * dx + dy * dy

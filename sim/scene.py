@@ -14,6 +14,8 @@ from sim.layout import Layout, load_layout
 
 DriveModel = Literal["velocity", "wheels"]
 DRIVE_MODELS: tuple[str, ...] = get_args(DriveModel)
+RightOfWayMode = Literal["plans", "claims", "none"]
+RIGHT_OF_WAY_MODES: tuple[str, ...] = get_args(RightOfWayMode)
 
 
 def _is_number(value: object) -> bool:
@@ -52,8 +54,8 @@ class RobotConfig:
     """Rays of the lidar, spread evenly over the full circle, the first straight ahead, counter-clockwise."""
     lidar_range: float = 4.0
     """Reach of the lidar [m]; what is farther reads as this."""
-    radio_range: float = 4.0
-    """Reach of the short-range broadcast between robots [m]."""
+    radio_range: float = 8.0
+    """Reach of the broadcasts between robots [m]."""
     neighbours: int = 3
     """How many of the nearest broadcasts a robot observes."""
     heading_gain: float = 6.0
@@ -116,6 +118,8 @@ class SceneConfig:
     """Time between two commands of the controller [s]; divides the decision period."""
     reach_distance: float = 0.35
     """Distance from the middle of a goal cell at which it counts as reached [m]."""
+    right_of_way: RightOfWayMode = "none"
+    """Who goes first, by radio: plans (claims, and ways planned around what is heard), claims (alone), or none."""
     robot: RobotConfig = field(default_factory=RobotConfig)
     """The robot, the same for the whole fleet."""
     reward: RewardConfig = field(default_factory=RewardConfig)
@@ -125,6 +129,8 @@ class SceneConfig:
         require(isinstance(self.layout, str), "layout", self.layout, "a scene's name or the path of a map")
         require(_is_count(self.robots), "robots", self.robots, "a whole number from 1 up")
         require(self.drive in DRIVE_MODELS, "drive", self.drive, " or ".join(DRIVE_MODELS))
+        rules = self.right_of_way
+        require(rules in RIGHT_OF_WAY_MODES, "scene.right_of_way", rules, " or ".join(RIGHT_OF_WAY_MODES))
         _require_positive("scene", self, "time_limit", "decision_period", "control_period", "reach_distance")
         require(self.reach_distance <= 0.5, "scene.reach_distance", self.reach_distance, "at most 0.5 m, half a cell")
         ratio = self.decision_period / self.control_period

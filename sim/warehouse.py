@@ -14,7 +14,8 @@ from sim.layout import Layout
 from sim.orders import OrderType, PickAndDeliver
 from sim.physics.world import World
 from sim.scene import SceneConfig
-from sim.sensing import TRAVEL, Sensors
+from sim.sensing import Sensors
+from sim.travel import TRAVEL
 
 
 class Watch(Protocol):

@@ -20,7 +20,7 @@ from sim.controller import controller_offsets, track_all
 from sim.limits import pack_limits
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import robot_names
-from sim.sensing import TRAVEL
+from sim.travel import TRAVEL
 from sim.warehouse import Warehouse
 from sim.waypoint import way_to_goal
 

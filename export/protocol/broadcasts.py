@@ -17,7 +17,10 @@ _NUMBERED = "robot_"
 _HASHED = 2.0**51
 """Numbers of robots that are not called `robot_<number>` are from here on."""
 
-_REALS = ("x", "y", "heading", "speed", "waypoint_x", "waypoint_y", "turn_rate", "name", "clock", "priority")
+_REALS = (
+    "x", "y", "heading", "speed", "waypoint_x", "waypoint_y", "turn_rate", "name", "clock", "priority", "acts_for",
+    "depth",
+)  # fmt: skip
 _FIELDS: list[tuple[str, str, int]] = [
     *((name, "<f8", 1) for name in _REALS),
     ("wanted", "<i4", 1),

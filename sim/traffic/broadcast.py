@@ -33,11 +33,15 @@ class Record(NamedTuple):
     carrying: int
     turn_rate: int
     name: int
-    """The sender's number, which settles what is equal otherwise: lower goes first."""
+    """The sender's number, which decides where nothing else does: lower goes first."""
     clock: int
     """The sender's Lamport clock: one more in each control period, and later than all that it has heard."""
     priority: int
-    """The one that it acts with: its own, or that of a robot that asks it to make way; higher goes first."""
+    """The one that it acts with: its own, or that of a robot for which it makes way; higher goes first."""
+    acts_for: int
+    """The name of the robot whose priority that is: its own, or who asks it to make way, or who asks that one."""
+    depth: int
+    """How many robots further on in such a chain it is: 0 with its own priority."""
     wanted: int
     """The cell that it would claim next and can't, -1 for none: it asks who stands there to make way."""
     claim_count: int
@@ -51,7 +55,8 @@ class Record(NamedTuple):
     way: int
     """First of `LONGEST_WAY` cells, where it means to go: the first is the last claim."""
     way_times: int
-    """First of `LONGEST_WAY` times: how long after this broadcast it is in the middle of each [s]."""
+    """First of `LONGEST_WAY` times: how long after it computed this, a control period before it sends it, it is in the
+    middle of each [s]."""
 
 
 _SCALARS = Record._fields.index("claims")
@@ -62,7 +67,7 @@ RECORD_SIZE = _SCALARS + sum(_LISTS)
 """Numbers of a broadcast."""
 
 LATEST = 2.0**52
-"""No clock is later: a double counts that far without gaps. Names are below it too."""
+"""No clock is later: a double counts that far without gaps. Names and depths are not above it either."""
 MOST_PRIORITY = 1e6
 """No priority is larger, nor smaller than its negative."""
 FARTHEST_CLAIM = 2.0
@@ -80,7 +85,7 @@ class Fault(IntEnum):
     POSE = 2
     """The robot is outside the map."""
     CLOCK = 3
-    """The clock, the name or a claim's clock is no whole number, out of range or out of order."""
+    """A clock, a name or a depth is no whole number, out of range or out of order."""
     PRIORITY = 4
     """The priority is out of range."""
     COUNT = 5
@@ -179,11 +184,9 @@ def fault_of(record: NDArray[np.float64], blocked: NDArray[np.bool_]) -> int:
     x, y = record[RECORD.x], record[RECORD.y]
     if not (x >= 0.0 and x < columns and y >= 0.0 and y < rows):
         return Fault.POSE
-    clock, name = record[RECORD.clock], record[RECORD.name]
-    if not (clock >= 0.0 and clock <= LATEST and clock == math.floor(clock)):
-        return Fault.CLOCK
-    if not (name >= 0.0 and name <= LATEST and name == math.floor(name)):
-        return Fault.CLOCK
+    for k in (RECORD.name, RECORD.clock, RECORD.acts_for, RECORD.depth):
+        if not (record[k] >= 0.0 and record[k] <= LATEST and record[k] == math.floor(record[k])):
+            return Fault.CLOCK
     if abs(record[RECORD.priority]) > MOST_PRIORITY:
         return Fault.PRIORITY
     if not (

@@ -15,6 +15,7 @@ from sim.observation import (
     GOAL_RANGE,
     MANEUVERS,
     NEIGHBOUR,
+    NEIGHBOUR_RANGE,
     PATH_RANGE,
     STATE,
     observation_spec,
@@ -166,7 +167,7 @@ def test_neighbours_are_those_in_reach_by_distance(seed: int) -> None:
     kept = SPEC.unpack(observe(broadcasts, **sensed))["neighbours"]
     distances = np.linalg.norm(broadcasts[:, :2] - broadcasts[sensed["me"], :2], axis=1)
     near = np.sort(np.delete(distances, sensed["me"]))
-    near = near[near < ROBOT.radio_range][: ROBOT.neighbours]
+    near = near[near < NEIGHBOUR_RANGE][: ROBOT.neighbours]
     assert kept[:, 0].tolist() == [1.0] * len(near) + [0.0] * (ROBOT.neighbours - len(near))
     np.testing.assert_allclose(np.linalg.norm(kept[: len(near), 1:3], axis=1), near, atol=1e-5)
     assert not kept[len(near) :].any()

@@ -29,16 +29,16 @@ COMMAND = Command(
 )
 SILENT = COMMAND._replace(mode=Mode.STOP, broadcast=None)
 
-DEFAULTS = Wire(RobotConfig(radio_range=8.0), 0.1)
+DEFAULTS = Wire(RobotConfig(), 0.1)
 SENSORS_HEADER = (
-    "464c4d581ab696cbb0040000030001004691d95c81f39b0b447b413556e3763d040000000000000005000000000000000600000000000000"
+    "464c4d589379f781d004000003000100dd2cbd8ccad10e40447b413556e3763d040000000000000005000000000000000600000000000000"
 )
-SENSORS_SHA256 = "579ce87f9ebac49ca8150cb5e873eb2d4b4e813d8846461526cef4866e5a15de"
+SENSORS_SHA256 = "3809e18ef04ff735408c4ee8db0f30f053b1e785937d7ff20caeffa8397af3e6"
 COMMAND_BYTES = (
-    "464c4d581bfedb5448020000030002004691d95c81f39b0b447b413556e3763d090000000000000008000000000000000700000000000000"
+    "464c4d5879b755fd5802000003000200dd2cbd8ccad10e40447b413556e3763d090000000000000008000000000000000700000000000000"
     "0100000000000000020000000000000003000000000000000b00000000000000000000000000e03f000000000000d0bf0100030006000000"
 )
-COMMAND_SHA256 = "1488a9a32d60cb806c799d006c45d1e7e59bd50d0fb9b3ce3ed48961541719d2"
+COMMAND_SHA256 = "2cfb406f85c3d632937679f8031ebd864bb116a1ce22ba682d470ebff4d645fb"
 STOP_BYTES = (
     "464c4d58cbd8ebe848000000030003002815ef6524bd12af447b413556e3763d090000000000000008000000000000000700000000000000"
     "0b000000000000000100000000000000"
@@ -104,18 +104,18 @@ def test_stops_are_read_as_they_were_written(header: Header, number: int, releas
 def test_the_layout_is_the_documented_one() -> None:
     """Byte by byte, so that another language can be sure of it."""
     data = WIRE.pack_command(ME, COMMAND)
-    assert len(data) == 584
+    assert len(data) == 600
     magic, _, length, version, kind, schema, robot, session, sequence, stamp = struct.unpack("<4sIIHHQQQQq", data[:56])
-    assert (magic, length, version, kind) == (b"FLMX", 584, 3, 2)
+    assert (magic, length, version, kind) == (b"FLMX", 600, 3, 2)
     assert (schema, robot, session, sequence, stamp) == (WIRE.schema, ME, 9, 8, 7)
     assert struct.unpack("<QQqQ2dBBHB3x", data[56:112]) == (1, 2, 3, 11, 0.5, -0.25, 1, 0, 3, 6)
     assert data[112:] == pack_broadcast(some_broadcast())
-    assert WIRE.pack_command(ME, SILENT)[104:] == bytes([2, 0, 3, 0, 2]) + bytes(475)
+    assert WIRE.pack_command(ME, SILENT)[104:] == bytes([2, 0, 3, 0, 2]) + bytes(491)
     heard = some_broadcast()[np.newaxis], np.array([0.1])
     sensed = WIRE.pack_sensors(
         ME, some_sensors(carrying=True, stop=StopState(11, True), process=13, broadcasts=heard[0], ages=heard[1])
     )
-    assert len(sensed) == 56 + 88 + 4 * 24 + 480 == 720
+    assert len(sensed) == 56 + 88 + 4 * 24 + 496 == 736
     assert sensed[240:] == struct.pack("<d", 0.1) + pack_broadcast(some_broadcast())
     assert sensed[56 + 8 : 56 + 24] == struct.pack("<QQ", 11, 13)
     assert sensed[56 + 80 : 56 + 82] == b"\x03\x01"  # flags, number of broadcasts
@@ -126,10 +126,10 @@ def test_the_layout_is_the_documented_one() -> None:
 def test_a_broadcast_has_the_documented_layout() -> None:
     record = np.arange(float(RECORD_SIZE))  # each number tells its place
     data = pack_broadcast(record)
-    layout = struct.unpack("<10di4B8i8d24i24d", data)
-    pose, told = [0, 1, 2, 3, 4, 5], [7, 8, 9, 10, 11, 6, 12, 13, 14]
-    assert layout == tuple(map(float, [*pose, *told, *range(15, 79)]))
-    assert len(data) == 472
+    layout = struct.unpack("<12di4B8i8d24i24d", data)
+    pose, told = [0, 1, 2, 3, 4, 5], [7, 8, 9, 10, 11, 12, 13, 6, 14, 15, 16]
+    assert layout == tuple(map(float, [*pose, *told, *range(17, 81)]))
+    assert len(data) == 488
     np.testing.assert_array_equal(read_broadcast(data, 0), record)
 
 

@@ -43,7 +43,7 @@ def test_a_record_begins_with_what_is_observed_of_neighbours_and_has_no_gaps() -
     assert RECORD._fields[: len(BROADCAST)] == BROADCAST._fields
     assert RECORD[: len(BROADCAST)] == BROADCAST
     sizes = np.diff([*RECORD, RECORD_SIZE])
-    assert sizes.tolist() == [1] * 15 + [MOST_CLAIMS, MOST_CLAIMS, LONGEST_WAY, LONGEST_WAY]
+    assert sizes.tolist() == [1] * 17 + [MOST_CLAIMS, MOST_CLAIMS, LONGEST_WAY, LONGEST_WAY]
 
 
 def test_what_a_robot_tells_is_heard() -> None:
@@ -67,6 +67,8 @@ def test_a_robot_that_stands_tells_one_claim_alone() -> None:
         (put(RECORD.clock, 100.5), Fault.CLOCK),
         (put(RECORD.clock, 1e300), Fault.CLOCK),
         (put(RECORD.name, -1.0), Fault.CLOCK),
+        (put(RECORD.acts_for, 0.5), Fault.CLOCK),
+        (put(RECORD.depth, 2.0**53), Fault.CLOCK),
         (put(RECORD.claimed_at, 101.0), Fault.CLOCK),  # after the broadcast
         (put(RECORD.claimed_at + 1, 89.0), Fault.CLOCK),  # before the claim that it builds on
         (put(RECORD.priority, 1e7), Fault.PRIORITY),
