@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from export.fleet.config import FleetConfig
+from export.fleet.config import SOUND, FleetConfig, RadioConfig
 from fleetmix.options import EvalConfig
 from fleetmix.output import log, show
 from policies.files import write_atomically
@@ -19,6 +19,7 @@ from sim.errors import InputError, require
 Place = Annotated[Path, tyro.conf.Positional]
 Evaluation = Annotated[EvalConfig, tyro.conf.arg(name="")]
 Hosting = Annotated[FleetConfig, tyro.conf.arg(name="")]
+Radio = Annotated[RadioConfig, tyro.conf.arg(name="")]
 _AFTER_A_CHANGE = "the base must be started again with its base.json, which is when old keys stop to count"
 
 
@@ -47,12 +48,15 @@ def verify(path: Place) -> None:
     log(str(verify_path(path)))
 
 
-def drive(path: Place, options: Evaluation, processes: bool = False, real_time: bool = False) -> None:
+def drive(
+    path: Place, options: Evaluation, radio: Radio = SOUND, processes: bool = False, real_time: bool = False
+) -> None:
     """Drive the fleet in the simulator, every robot with its own ONNX files and its own observation only.
 
     Args:
         path: a run folder or a bundle.
         options: where and how often.
+        radio: what goes wrong by radio, with processes.
         processes: start a process for every robot, which gets its own sensors over the network and nothing else.
         real_time: with processes, let the clock set the pace, in place of waiting for every answer.
     """
@@ -65,6 +69,7 @@ def drive(path: Place, options: Evaluation, processes: bool = False, real_time: 
     from policies.results import make_row
 
     require(processes or not real_time, "real-time", real_time, "false without --processes")
+    require(processes or radio == SOUND, "radio", "not sound", "with --processes alone")
     bundle = bundle_of(path)
     fleet = OnnxFleetPolicy(bundle, 1)
     scene, layout = choose_scene(*fleet.trained_in(), options.scene, options.robots, options.drive)
@@ -73,21 +78,23 @@ def drive(path: Place, options: Evaluation, processes: bool = False, real_time: 
         count = options.episodes, options.seed
         show(evaluate_fleet([fleet], scene, layout, *count, fleet.control, watch=watch), options.json)
         return
+    seeds = range(options.seed, options.seed + options.episodes)
     record = partial(record_fleet, file=options.record, policy=fleet.name, log=log, scans=options.record_scans)
-    played = evaluate_processes(bundle, scene, layout, options.scene, options.seeds, not real_time, record)
+    played = evaluate_processes(bundle, scene, layout, options.scene, seeds, not real_time, radio, record)
     always_go, solo = evaluate_fleet([], scene, layout, options.episodes, options.seed)
     show([always_go, make_row(f"{fleet.name}, processes", scene, played, solo.throughput), solo], options.json)
 
 
-def fleet(config: Hosting) -> None:
+def fleet(config: Hosting, radio: Radio = SOUND) -> None:
     """Host the simulated warehouse that robots' processes connect to, until Ctrl-C.
 
     Args:
         config: the warehouse and its network.
+        radio: what goes wrong by radio.
     """
     from export.fleet.host import host_fleet
 
-    host_fleet(config, log)
+    host_fleet(config, log, radio)
 
 
 def keys(

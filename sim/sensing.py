@@ -69,8 +69,8 @@ class Sensors:
         keep = robot.radius + robot.safety_margin + SPARE
         self._rooms = np.zeros(n)
         self._travel_arguments = (
-            layout.blocked, (keep, scene.reach_distance), poses, velocities, self.goals, self.next_cell,
-            self._path_distance, carrying, self.travel, self.records, self._rooms,
+            layout.blocked, (keep, scene.reach_distance), self.traffic is None, poses, velocities, self.goals,
+            self.next_cell, self._path_distance, carrying, self.travel, self.records, self._rooms,
         )  # fmt: skip
         settings = (robot.radio_range, robot.neighbours)
         self._observe_arguments = (
@@ -126,6 +126,7 @@ class Sensors:
 def travel_on(
     blocked: NDArray[np.bool_],
     distances: tuple[float, float],
+    tells_waypoint: bool,
     poses: NDArray[np.float64],
     velocities: NDArray[np.float64],
     goals: NDArray[np.float64],
@@ -141,6 +142,7 @@ def travel_on(
     Args:
         blocked: the racks [rows, columns].
         distances: what ways keep off racks, and at which a goal counts as reached [m].
+        tells_waypoint: whether this waypoint is broadcast; else the one of the period before, by right of way.
         poses: x, y, heading [robots, 3].
         velocities: speed, turn rate [robots, 2].
         goals: x, y [robots, 2].
@@ -148,7 +150,7 @@ def travel_on(
         path_distance: each robot's path field [robots, cells].
         carrying: on the way to a station [robots].
         travel: updated [robots, 5], in the order of `TRAVEL`.
-        records: pose, speeds, order and waypoint are written [robots, RECORD_SIZE].
+        records: pose, speeds, order and perhaps waypoint are written [robots, RECORD_SIZE].
         rooms: how far each robot may drive on its path, written [robots], m.
     """
     keep, reach = distances
@@ -168,6 +170,7 @@ def travel_on(
         own = records[i]
         own[RECORD.x], own[RECORD.y], own[RECORD.heading] = x, y, poses[i, 2]
         own[RECORD.speed], own[RECORD.turn_rate] = velocities[i, 0], velocities[i, 1]
-        own[RECORD.waypoint_x], own[RECORD.waypoint_y] = wx, wy
+        if tells_waypoint:
+            own[RECORD.waypoint_x], own[RECORD.waypoint_y] = wx, wy
         own[RECORD.carrying] = 1.0 if carrying[i] else 0.0
     return -1

@@ -8,7 +8,32 @@ from export.bundle.manifest import open_bundle
 from export.recorder.recorder import require_record_name
 from sim.errors import require
 from sim.layout import Layout
-from sim.scene import DriveModel, SceneConfig, open_scene
+from sim.scene import DriveModel, SceneConfig, open_scene, robot_names
+
+
+@dataclass(frozen=True)
+class RadioConfig:
+    """What goes wrong between the radios of simulated bases."""
+
+    radio_loss: float = 0.0
+    """Share of the broadcasts that get lost, for each receiver apart."""
+    radio_delay: float = 0.0
+    """How much longer a broadcast is on its way at most, for each receiver apart [s]."""
+    radio_off: tuple[str, ...] = ()
+    """Names of robots without a radio."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.radio_loss <= 1, "radio-loss", self.radio_loss, "a share from 0 to 1")
+        require(0 <= self.radio_delay <= 1, "radio-delay", self.radio_delay, "a time from 0 to 1 s")
+
+    def require_robots(self, robots: int) -> None:
+        """Raise InputError unless those without a radio are robots of a fleet of so many."""
+        for name in self.radio_off:
+            require(name in robot_names(robots), "radio-off", name, f"robot_0 to robot_{robots - 1}")
+
+
+SOUND = RadioConfig()
+"""A radio with which nothing goes wrong."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from export.fleet.config import SOUND, RadioConfig
 from export.fleet.processes import RobotProcesses, free_endpoint
 from export.fleet.server import Fleet
 from export.protocol import transport
@@ -23,6 +24,7 @@ def evaluate_processes(
     other_map: str | None,
     seeds: Iterable[int],
     lock_step: bool,
+    radio: RadioConfig = SOUND,
     look_on: Callable[[Fleet], AbstractContextManager[object]] = nullcontext,
 ) -> list[Episode]:
     """Play episodes in which every robot's commands come from its own process.
@@ -34,6 +36,7 @@ def evaluate_processes(
         other_map: name or file of the map, where it is another than that of the training.
         seeds: of the episodes.
         lock_step: wait for every answer, as fast as they come; otherwise in real time.
+        radio: what goes wrong by radio.
         look_on: looks on at the fleet while it is driven, such as a recording.
 
     Raises:
@@ -51,7 +54,7 @@ def evaluate_processes(
     with (
         Interrupt() as interrupt,
         transport.open_session(listen=endpoint) as session,
-        Fleet(scene, layout, session, timed=not lock_step) as fleet,
+        Fleet(scene, layout, session, not lock_step, radio) as fleet,
         RobotProcesses(bundle, names, endpoint, *options) as processes,
         look_on(fleet),
     ):

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from export.fleet.base import RobotBase
-from export.fleet.config import FleetConfig
+from export.fleet.config import SOUND, FleetConfig, RadioConfig
 from export.fleet.recording import record_fleet
 from export.fleet.server import Fleet
 from export.protocol import transport
@@ -18,7 +18,7 @@ _SETTLED = 5
 """Decisions after which a new state of a robot is worth a line: a single late answer is not."""
 
 
-def host_fleet(config: FleetConfig, log: Callable[[str], None]) -> None:
+def host_fleet(config: FleetConfig, log: Callable[[str], None], radio: RadioConfig = SOUND) -> None:
     """Host the warehouse until Ctrl-C, SIGTERM, SIGHUP, or the time is over; log how it goes.
 
     Raises:
@@ -29,7 +29,7 @@ def host_fleet(config: FleetConfig, log: Callable[[str], None]) -> None:
     with (
         Interrupt() as interrupt,
         transport.open_session(listen=endpoint, settings=config.zenoh) as session,
-        Fleet(scene, layout, session, timed=not config.lock_step) as fleet,
+        Fleet(scene, layout, session, not config.lock_step, radio) as fleet,
         record_fleet(fleet, config.record, "processes", log, config.record_scans),
     ):
         log(f"{layout.name}: {scene.robots} robots, drive {scene.drive}; robots connect to {endpoint}")

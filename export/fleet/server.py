@@ -7,7 +7,8 @@ lives, so that an episode is the same however long an answer takes.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,8 @@ import zenoh
 from numpy.typing import NDArray
 
 from export.fleet.base import RobotBase
+from export.fleet.config import SOUND, RadioConfig
+from export.fleet.radio import Radio
 from export.protocol import transport
 from export.protocol.messages import Sensors, Wire, map_hash
 from export.protocol.ordering import STALE_AFTER
@@ -24,7 +27,6 @@ from policies.episode import Episode, EpisodeMeter
 from sim.errors import InputError
 from sim.layout import Layout
 from sim.scene import SceneConfig, robot_names
-from sim.traffic.broadcast import RECORD_SIZE
 from sim.warehouse import Warehouse
 
 _ANSWER_SHARE = 0.5
@@ -43,15 +45,30 @@ class Fleet:
         layout: its map.
         session: the transport.
         timed: real time, or lock-step.
+        radio: what goes wrong by radio.
+
+    Raises:
+        InputError: there is no robot of a name in `radio`.
     """
 
-    def __init__(self, scene: SceneConfig, layout: Layout, session: zenoh.Session, timed: bool) -> None:
-        self.scene, self.warehouse = scene, Warehouse(scene, layout)
+    def __init__(
+        self,
+        scene: SceneConfig,
+        layout: Layout,
+        session: zenoh.Session,
+        timed: bool,
+        radio: RadioConfig = SOUND,
+    ) -> None:
+        radio.require_robots(scene.robots)
+        # Where robots may hear less than the warehouse knows, it can not compute their right of way with them.
+        known = scene if radio == SOUND and not timed else replace(scene, right_of_way="none")
+        self.scene, self.warehouse = scene, Warehouse(known, layout)
         self._session = session
         self.timed = timed
         """Whether it runs in real time."""
         self._wire, self._map = Wire(scene.robot, scene.control_period), map_hash(layout.text())
         self.bases = [RobotBase(name, self._wire, timed) for name in robot_names(scene.robots)]
+        self._radio = Radio(scene, radio, self._wire.slots)
         self._changed = threading.Condition()
         self._publish = [transport.publisher(session, transport.sensors_key(base.name)).put for base in self.bases]
         self._subscribers = [self._listen(base) for base in self.bases]
@@ -99,6 +116,7 @@ class Fleet:
     def begin(self, seed: int) -> None:
         """Start an episode; for the robots it is a new session."""
         self.warehouse.reset(seed)
+        self._radio.begin(seed)
         if self.timed and self.periods:
             time.sleep(_BETWEEN_EPISODES)
         for base in self.bases:
@@ -131,11 +149,7 @@ class Fleet:
 
     def _send_sensors(self) -> None:
         warehouse, sensed = self.warehouse, self.warehouse.sensors
-        broadcasts = np.zeros((len(self.bases), RECORD_SIZE))
-        for own, told, base in zip(broadcasts, sensed.broadcasts, self.bases, strict=True):
-            own[: len(told)] = told
-            if not base.present:  # nobody tells its radio where it heads, and it goes nowhere
-                own[4:6] = own[0:2]
+        self._radio.send(self.periods, self._broadcasts(), warehouse.poses)
         for i, (base, publish) in enumerate(zip(self.bases, self._publish, strict=True)):
             with self._changed:
                 header = base.expect()
@@ -144,13 +158,27 @@ class Fleet:
                 warehouse.velocities[i].tolist(),
                 sensed.goals[i].tolist(),
             )
-            received = broadcasts[in_radio_range(i, warehouse.poses, self.scene.robot.radio_range, self._wire.slots)]
             sensors = Sensors(
                 header, self._map, tuple(pose), tuple(velocity), tuple(goal), bool(warehouse.carrying[i]),
-                base.latch.tell(), base.process, sensed.lidar[i], received, np.zeros(len(received)),
+                base.latch.tell(), base.process, sensed.lidar[i], *self._radio.heard(i, self.periods),
             )  # fmt: skip
             publish(self._wire.pack_sensors(base.address, sensors))
         self.periods += 1
+
+    def _broadcasts(self) -> NDArray[np.float64]:
+        """Return what the bases' radios send [robots, RECORD_SIZE]."""
+        warehouse = self.warehouse
+        broadcasts = [
+            base.broadcast(pose, velocity, bool(carrying), warehouse.layout)
+            for base, pose, velocity, carrying in zip(
+                self.bases, warehouse.poses.tolist(), warehouse.velocities.tolist(), warehouse.carrying, strict=True
+            )
+        ]
+        if self.scene.right_of_way == "none":  # as in training, a waypoint is heard at once
+            for base, broadcast, told in zip(self.bases, broadcasts, warehouse.sensors.broadcasts, strict=True):
+                if base.present:
+                    broadcast[: len(told)] = told
+        return np.array(broadcasts)
 
     def _wait(self) -> None:
         """Wait until every living process has answered or the time for it is over, then take the commands."""
@@ -187,13 +215,3 @@ class Fleet:
         for stops in self._stops:
             stops.close()
         self.warehouse.close()
-
-
-def in_radio_range(me: int, poses: NDArray[np.float64], radio_range: float, most: int) -> list[int]:
-    """Return the robots whose broadcasts robot `me` receives: the nearest, in the order of their numbers."""
-    x, y = poses[me, 0], poses[me, 1]
-    dx, dy = poses[:, 0] - x, poses[:, 1] - y
-    square = dx * dx + dy * dy
-    near: Iterable[int] = np.flatnonzero(square < radio_range * radio_range).tolist()
-    others = [other for other in near if other != me]
-    return sorted(sorted(others, key=lambda other: float(square[other]))[:most])

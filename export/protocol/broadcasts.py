@@ -17,14 +17,12 @@ _NUMBERED = "robot_"
 _HASHED = 2.0**51
 """Numbers of robots that are not called `robot_<number>` are from here on."""
 
-_REALS = (
-    "x", "y", "heading", "speed", "waypoint_x", "waypoint_y", "turn_rate", "name", "clock", "priority", "acts_for",
-    "depth",
-)  # fmt: skip
+_BYTES = ("carrying", "claim_count", "way_count", "timed_count")
+_REALS = tuple(name for name in RECORD._fields[: RECORD._fields.index("claims")] if name not in ("wanted", *_BYTES))
 _FIELDS: list[tuple[str, str, int]] = [
     *((name, "<f8", 1) for name in _REALS),
     ("wanted", "<i4", 1),
-    *((name, "u1", 1) for name in ("carrying", "claim_count", "way_count", "timed_count")),
+    *((name, "u1", 1) for name in _BYTES),
     ("claims", "<i4", MOST_CLAIMS),
     ("claimed_at", "<f8", MOST_CLAIMS),
     ("way", "<i4", LONGEST_WAY),

@@ -4,7 +4,6 @@ A robot that lies or is broken must not stop the others, so a broadcast is refus
 """
 
 from collections import Counter
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from export.protocol.messages import Sensors
 from sim.scene import RobotConfig
 from sim.traffic.broadcast import RECORD, Fault, fault_of
+from sim.traffic.state import Heard
 
 TOO_FAST = 1.5
 """Times the largest speed or turn rate: odometry may overshoot a little, as when something pushes the robot."""
@@ -19,15 +19,6 @@ ENDLESS = 1e6
 """No heading or waypoint is as large [rad, m]."""
 OLDEST = 10.0
 """No broadcast that still counts is older [s]."""
-
-
-class Heard(NamedTuple):
-    """The broadcasts that a robot believes, in the order of their senders' numbers."""
-
-    records: NDArray[np.float64]
-    """[count, RECORD_SIZE]"""
-    ages: NDArray[np.float64]
-    """How long ago each was sent [count], s."""
 
 
 class Hearing:
@@ -46,7 +37,7 @@ class Hearing:
         """Broadcasts that were left out, by reason."""
 
     def listen(self, sensors: Sensors) -> Heard:
-        """Return what is believed of the broadcasts in sensors."""
+        """Return what is believed of the broadcasts in sensors, in the order of their senders' numbers."""
         believed: dict[float, int] = {}
         for row, (record, age) in enumerate(zip(sensors.broadcasts, sensors.ages.tolist(), strict=True)):
             fault, name = self._fault(record, age), float(record[RECORD.name])
@@ -57,7 +48,7 @@ class Hearing:
             else:
                 believed[name if self._claims else float(row)] = row
         rows = [believed[name] for name in sorted(believed)]
-        return Heard(sensors.broadcasts[rows], sensors.ages[rows])
+        return Heard(sensors.broadcasts[rows], np.arange(len(rows)), sensors.ages[rows])
 
     def _fault(self, record: NDArray[np.float64], age: float) -> str:
         """Return what is wrong with a broadcast, nothing (``) if it is believed."""

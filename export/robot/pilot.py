@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from export.protocol.messages import Reason, Sensors, map_hash
 from export.robot.hearing import ENDLESS, TOO_FAST, Hearing
+from export.robot.right_of_way import OwnRightOfWay
 from export.runtime import OnnxController, OnnxPolicy
 from sim.errors import InputError
 from sim.layout import Layout
-from sim.observation import MANEUVERS, write_observation
+from sim.observation import BROADCAST, MANEUVERS, write_observation
 from sim.paths import PathField
 from sim.scene import RobotConfig, SceneConfig
 from sim.traffic.broadcast import RECORD, RECORD_SIZE
@@ -84,9 +85,10 @@ class Pilot:
         self._bounds = np.stack([policy.spec.low, policy.spec.high])
         self._observation = np.zeros(policy.spec.size, np.float32)
         self._maneuver, self._decided = _START, -1
+        claims = scene.right_of_way != "none"
+        self._right_of_way = OwnRightOfWay(layout, scene, number) if claims else None
         self._own = np.zeros(RECORD_SIZE)
-        self._own[RECORD.name], self._own[RECORD.wanted], self._own[RECORD.claim_count] = number, -1.0, 1.0
-        self.hearing = Hearing(self._robot, layout.blocked, number, claims=False)
+        self.hearing = Hearing(self._robot, layout.blocked, number, claims)
         """What is believed of the others' broadcasts."""
         self.considered: Considered | None = None
         """The last decision of the network."""
@@ -130,24 +132,28 @@ class Pilot:
         return way_to_goal(self._path(sensors).next_cell, self._layout.columns, *sensors.pose[:2])
 
     def _path(self, sensors: Sensors) -> PathField:
-        return self._ways(int(sensors.goal[1]) * self._layout.columns + int(sensors.goal[0]))
+        return self._ways(self._goal(sensors))
+
+    def _goal(self, sensors: Sensors) -> int:
+        return int(sensors.goal[1]) * self._layout.columns + int(sensors.goal[0])
 
     def _observe(self, sensors: Sensors) -> None:
-        """Write what the robot tells the others, and pack the observation."""
+        """Pack the observation: what the robot senses, what it hears, and what its right of way makes of that."""
         layout, (x, y, _) = self._layout, sensors.pose
-        path = self._path(sensors)
+        path, heard = self._path(sensors), self.hearing.listen(sensors)
         wx, wy, rest, cell = find_waypoint(layout.blocked, path.next_cell, self._keep, x, y)
         remaining = math.sqrt((wx - x) ** 2 + (wy - y) ** 2) + rest + float(path.distance[cell])
-        own = self._own
-        own[RECORD.x], own[RECORD.y], own[RECORD.heading] = sensors.pose
-        own[RECORD.speed], own[RECORD.turn_rate] = sensors.velocity
-        own[RECORD.waypoint_x], own[RECORD.waypoint_y] = wx, wy
-        own[RECORD.carrying], own[RECORD.claims] = sensors.carrying, int(y) * layout.columns + int(x)
-        broadcasts = np.vstack([own, self.hearing.listen(sensors).records])
+        if self._right_of_way is None:
+            self._own[: len(BROADCAST)] = *sensors.pose, sensors.velocity[0], wx, wy, sensors.carrying
+            self._own[RECORD.turn_rate] = sensors.velocity[1]
+            room = remaining - self._reach + ARRIVAL
+        else:
+            room = self._right_of_way.keep(sensors, self._goal(sensors), heard)
+            self._own = self._right_of_way.record
+        robots = np.vstack([self._own, heard.records])
         write_observation(
-            self._observation, self._bounds, sensors.lidar, broadcasts, 0, sensors.velocity[1],
-            np.array(sensors.goal), remaining, remaining - self._reach + ARRIVAL, self._maneuver,
-            self._robot.radio_range, self._robot.neighbours,
+            self._observation, self._bounds, sensors.lidar, robots, 0, sensors.velocity[1], np.array(sensors.goal),
+            remaining, room, self._maneuver, self._robot.radio_range, self._robot.neighbours,
         )  # fmt: skip
 
 

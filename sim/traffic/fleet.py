@@ -14,7 +14,7 @@ from sim.traffic.claims import begin
 from sim.traffic.right_of_way import keep_right_of_way
 from sim.traffic.rules import FORGET, Rules
 from sim.traffic.state import MEMORY, Chart, Heard, Scratch, new_scratch
-from sim.traffic.ways import fill_costs_to
+from sim.traffic.ways import fill_costs_to, side_costs
 
 
 class Radio(NamedTuple):
@@ -81,7 +81,7 @@ class Traffic:
             counts=np.zeros(n, np.int64),
         )
         """What is on the air."""
-        self._costs = layout.costs
+        self._costs = side_costs(layout.blocked)
         self._to_goal = np.zeros((n, cells))
         self._goals = np.zeros(n, np.int64)
         self._kept: dict[int, NDArray[np.float64]] = {}
@@ -97,6 +97,7 @@ class Traffic:
         columns = self._layout.columns
         for name, (x, y, _) in enumerate(poses.tolist()):
             begin(self.records[name], self.memory[name], float(name), int(y) * columns + int(x), self.rules)
+            self.records[name, [RECORD.waypoint_x, RECORD.waypoint_y]] = x, y
 
     def send(self, robot: int, goal: int) -> None:
         """Send a robot to a goal cell."""

@@ -11,7 +11,7 @@ import pytest
 
 from export.fleet.onnx_policy import OnnxFleetPolicy
 from export.fleet.processes import RobotProcesses, free_endpoint
-from export.fleet.server import Fleet, in_radio_range
+from export.fleet.server import Fleet
 from export.protocol import transport
 from policies.evaluate import run_episode
 from sim.env import WarehouseEnv
@@ -100,11 +100,3 @@ def test_a_missing_robot_is_named(mlp_bundle: Path) -> None:
         pytest.raises(InputError, match=r"robot_0, robot_1 has connected"),
     ):
         fleet.wait_for_robots(0.3)
-
-
-def test_a_robot_hears_the_nearest_within_range_in_their_order() -> None:
-    poses = np.array([[0.0, 0, 0], [3.0, 0, 0], [1.0, 0, 0], [9.0, 0, 0], [2.0, 0, 0]])
-    assert in_radio_range(0, poses, 4.0, 8) == [1, 2, 4]
-    assert in_radio_range(0, poses, 4.0, 2) == [2, 4]
-    assert in_radio_range(3, poses, 4.0, 8) == []
-    assert in_radio_range(0, poses, 3.0, 8) == [2, 4]  # below the range, not at it
