@@ -81,7 +81,7 @@ def _columns(row: list[str]) -> dict[str, int]:
 def draw() -> Figure:
     """Return the picture."""
     drawn = without_detours(arrows())
-    places, ends = arrange(drawn)
+    places, ends = arrange(arrows())
     figure = Figure(figsize=(WIDTH, ends[-1] + 0.45))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(0, ends[-1] + 0.45))

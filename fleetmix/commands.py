@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fleetmix.fleet_commands import drive, export, fleet, keys, sign, verify
+from fleetmix.guide_command import guide
 from fleetmix.parsing import parse, write_completion
-from fleetmix.training_commands import demo, evaluate, scenes, train
+from fleetmix.training_commands import benchmark, demo, evaluate, scenes, train
 from policies.runs.config import TrainConfig, read_config
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command for command in (train, evaluate, export, verify, drive, fleet, keys, sign, scenes, demo)
+    command.__name__: command
+    for command in (train, evaluate, benchmark, export, verify, drive, fleet, keys, sign, guide, scenes, demo)
 }
 
 

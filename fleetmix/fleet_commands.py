@@ -78,9 +78,8 @@ def drive(
         count = options.episodes, options.seed
         show(evaluate_fleet([fleet], scene, layout, *count, fleet.control, watch=watch), options.json)
         return
-    seeds = range(options.seed, options.seed + options.episodes)
     record = partial(record_fleet, file=options.record, policy=fleet.name, log=log, scans=options.record_scans)
-    played = evaluate_processes(bundle, scene, layout, options.scene, seeds, not real_time, radio, record)
+    played = evaluate_processes(bundle, scene, layout, options.scene, options.seeds, not real_time, radio, record)
     always_go, solo = evaluate_fleet([], scene, layout, options.episodes, options.seed)
     show([always_go, make_row(f"{fleet.name}, processes", scene, played, solo.throughput), solo], options.json)
 

@@ -86,3 +86,8 @@ class EvalConfig:
         require_record_name(self.record)
         if self.json is not None:  # better found out before the evaluation than afterwards
             require_folder(self.json)
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of all episodes."""
+        return range(self.seed, self.seed + self.episodes)

@@ -11,8 +11,9 @@ import tyro
 
 from fleetmix.options import EvalConfig, TrainShortcuts
 from fleetmix.output import log, show
+from policies.benchmark.settings import BenchmarkConfig
 from policies.files import require_folder, write_atomically
-from policies.planners.names import POLICIES, PlannerName, PolicyName
+from policies.planners.names import POLICIES, SOLO, PlannerName, PolicyName
 from policies.runs.config import TrainConfig
 from sim.errors import InputError, require
 from sim.scene import open_scene
@@ -21,6 +22,7 @@ Place = Annotated[Path, tyro.conf.Positional]
 Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
 Shortcuts = Annotated[TrainShortcuts, tyro.conf.arg(name="")]
 Evaluation = Annotated[EvalConfig, tyro.conf.arg(name="")]
+Benchmarking = Annotated[BenchmarkConfig, tyro.conf.arg(name="")]
 
 
 def train(
@@ -67,10 +69,11 @@ def evaluate(
         against: planners that are measured too.
     """
     from export.fleet.record_policy import record_policy
-    from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns, evaluate_without_run
+    from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns, run_solo
     from policies.fleet_policies import GreedyPolicy
-    from policies.results import as_json, without_times
+    from policies.results import as_json, make_row, without_times
     from policies.runs.folder import EVALUATION, load_agent, load_run
+    from policies.without_run import evaluate_without_run
 
     if (run is None) == (policy is None):
         given = "neither is given" if run is None else f"both are given, {run} and {policy}"
@@ -78,8 +81,9 @@ def evaluate(
     watch = record_policy(options.record, options.record_scans, log)
     if policy is not None:
         scene, layout = open_scene(options.scene or "small", options.robots, options.drive)
-        rows = evaluate_without_run([policy, *against], scene, layout, options.episodes, options.seed, watch)
-        show(rows, options.json)
+        solo = make_row(SOLO, scene, run_solo(scene, layout, options.seeds))
+        rows = evaluate_without_run([policy, *against], scene, layout, options.seeds, solo.throughput, watch)
+        show([*rows, solo], options.json)
         return
     assert run is not None
     opened = load_run(run)
@@ -93,11 +97,25 @@ def evaluate(
     trained = opened.config.scene, opened.source.parsed_layout()
     scene, layout = choose_scene(*trained, options.scene, options.robots, options.drive)
     policies = [GreedyPolicy(network, name)]
-    rows = evaluate_fleet(policies, scene, layout, options.episodes, options.seed, planners=against, watch=watch)
+    rows = evaluate_fleet(policies, scene, layout, options.episodes, options.seed, watch=watch)
     if scene == opened.config.scene:
-        of_run = without_times([row for row in rows if row.policy not in against])
-        write_atomically(opened.path / EVALUATION, as_json(of_run).encode())
+        write_atomically(opened.path / EVALUATION, as_json(without_times(rows)).encode())
+    rows[-1:-1] = evaluate_without_run(against, scene, layout, options.seeds, rows[-1].throughput)
     show(rows, options.json)
+
+
+def benchmark(config: Benchmarking) -> None:
+    """Measure policies in many scenes, with fleets of several sizes: one table and a picture.
+
+    Args:
+        config: what is measured.
+    """
+    from policies.benchmark.results import write_results
+    from policies.benchmark.run import run_benchmark
+
+    rows = run_benchmark(config, log)
+    log(write_results(rows, config))
+    log(f"table.md, table.csv, table.json, throughput.png: {config.out}")
 
 
 def scenes(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from policies.config import AgentConfig
+from policies.neighbours import NeighbourEncoder, NeighbourRows
 
 
 class QNetwork(nn.Module):
@@ -20,12 +21,19 @@ class QNetwork(nn.Module):
         features: length of an observation.
         n_actions: actions of one robot.
         config: kind and width.
+        rows: where an observation holds the neighbours, for the encoder `attention`.
     """
 
-    def __init__(self, features: int, n_actions: int, config: AgentConfig) -> None:
+    def __init__(self, features: int, n_actions: int, config: AgentConfig, rows: NeighbourRows | None = None) -> None:
         super().__init__()
-        widths = [features, config.hidden] + [config.hidden] * (config.kind == "mlp")
         layers: list[nn.Module] = []
+        if config.encoder == "attention":
+            if rows is None:
+                raise ValueError("the encoder is attention, but no neighbours are told; valid is flat, or their rows")
+            neighbours = NeighbourEncoder(features, rows, config.hidden // 2)
+            layers.append(neighbours)
+            features = neighbours.outputs
+        widths = [features, config.hidden] + [config.hidden] * (config.kind == "mlp")
         for inputs in widths[:-1]:
             layers += [
                 _linear(inputs, config.hidden, gain=math.sqrt(2.0)),
@@ -74,25 +82,33 @@ class AgentNetwork(nn.Module):
             statistics take its place, they also set `observation_mean`, which is subtracted first and 0 until then.
         n_actions: actions of one robot.
         config: kind, width, and whether the robots share parameters.
+        rows: where an observation holds the neighbours, for the encoder `attention`.
 
     Raises:
-        ValueError: when a size is below 1 or a scale is not a finite number above 0.
+        ValueError: when a size is below 1, a scale is not a finite number above 0, or rows are missing or don't fit.
     """
 
     observation_mean: Tensor
     observation_scale: Tensor
 
-    def __init__(self, n_agents: int, observation_scale: Tensor, n_actions: int, config: AgentConfig) -> None:
+    def __init__(
+        self,
+        n_agents: int,
+        observation_scale: Tensor,
+        n_actions: int,
+        config: AgentConfig,
+        rows: NeighbourRows | None = None,
+    ) -> None:
         super().__init__()
         if n_agents < 1 or n_actions < 1:
             raise ValueError(f"n_agents is {n_agents} and n_actions is {n_actions}; valid is 1 or more")
         require_scale("observation_scale", observation_scale)
-        self.n_agents, self.n_actions, self.config = n_agents, n_actions, config
+        self.n_agents, self.n_actions, self.config, self.rows = n_agents, n_actions, config, rows
         self.hidden_size = config.hidden if config.kind == "gru" else 0
         self.register_buffer("observation_mean", torch.zeros(len(observation_scale)))
         self.register_buffer("observation_scale", observation_scale.detach().clone().float())
         sets = 1 if config.shared else n_agents
-        self.networks = nn.ModuleList(QNetwork(len(observation_scale), n_actions, config) for _ in range(sets))
+        self.networks = nn.ModuleList(QNetwork(len(observation_scale), n_actions, config, rows) for _ in range(sets))
 
     def forward(self, observation: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the action values along a sequence, in one call.
@@ -127,7 +143,7 @@ class AgentNetwork(nn.Module):
         if not 0 <= agent < self.n_agents:
             raise ValueError(f"agent is {agent}; valid is 0 to {self.n_agents - 1}")
         own = self.networks[agent if len(self.networks) > 1 else 0]
-        network = AgentNetwork(1, self.observation_scale, self.n_actions, replace(self.config, shared=True))
+        network = AgentNetwork(1, self.observation_scale, self.n_actions, replace(self.config, shared=True), self.rows)
         network.observation_mean.copy_(self.observation_mean)
         network.networks[0].load_state_dict(own.state_dict())
         return network.train(self.training)

@@ -90,7 +90,7 @@ class Collector:
         self._validation_envs: EnvBatch | None = None
         self.team = self._envs.team
         scale = torch.from_numpy(self.team.observation_scale)
-        self.agent = AgentNetwork(len(self.team.agents), scale, self.team.n_actions, agent)
+        self.agent = AgentNetwork(len(self.team.agents), scale, self.team.n_actions, agent, source.neighbours)
         self._actor = Actor(self.agent, envs)
         self.random = np.random.default_rng(seed)
         self._started = False

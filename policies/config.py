@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 AgentKind = Literal["mlp", "gru"]
+EncoderKind = Literal["flat", "attention"]
 Algo = Literal["qmix", "vdn", "iql"]
 """The names of `policies.mixers.MIXERS`, which needs torch."""
 ALGOS: tuple[Algo, ...] = get_args(Algo)
@@ -24,10 +25,17 @@ class AgentConfig:
     """Width of each hidden layer, and of the hidden state of a gru [units]."""
     shared: bool = True
     """One set of parameters for all robots; otherwise each robot has its own."""
+    encoder: EncoderKind = "flat"
+    """flat takes the neighbours by their place, nearest first; attention takes any number of them in any order."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(AgentKind):
             raise ValueError(f"AgentConfig.kind is {self.kind!r}; valid is one of {', '.join(get_args(AgentKind))}")
+        if self.encoder not in get_args(EncoderKind):
+            valid = ", ".join(get_args(EncoderKind))
+            raise ValueError(f"AgentConfig.encoder is {self.encoder!r}; valid is one of {valid}")
+        if self.encoder == "attention" and self.hidden % 8:
+            raise ValueError(f"AgentConfig.hidden is {self.hidden}; valid with encoder attention is a multiple of 8")
         if not 1 <= self.hidden <= WIDEST:
             raise ValueError(f"AgentConfig.hidden is {self.hidden}; valid is 1 to {WIDEST}")
 

@@ -21,9 +21,11 @@ from pettingzoo import ParallelEnv
 from policies.config import TeamReward, Truncation
 from policies.env_api import EnvError, build_env, kind, own_code, read_array, read_reset, read_step, total_reward
 from policies.mix import Mix
+from policies.neighbours import NeighbourRows
 from policies.spaces import discrete_actions, observation_box, scale_of
 from policies.team import Team
 from sim.layout import Layout, parse_layout
+from sim.observation import observation_spec
 from sim.scene import SceneConfig
 from sim.settings import read_settings
 
@@ -57,6 +59,15 @@ class EnvSource:
         """Return the warehouse's map."""
         assert self.scene is not None
         return parse_layout(self.layout, Path(self.scene.layout).stem)
+
+    @property
+    def neighbours(self) -> NeighbourRows | None:
+        """Where observations hold the neighbours; None where that is not known."""
+        if self.scene is None:
+            return None
+        spec = observation_spec(self.scene.robot)
+        count, width = next(field.shape for field in spec.fields if field.name == "neighbours")
+        return NeighbourRows(spec.offsets["neighbours"], count, width)
 
     def to_json(self) -> str:
         """Return one line that `from_json` reads back."""

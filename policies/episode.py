@@ -32,7 +32,7 @@ class Episode:
     totals: dict[str, float]
     """What was counted, summed over the agents: deliveries, legs, robot_contacts, rack_contacts, deadlocks, others."""
     decision_us: float = field(default=math.nan, compare=False)
-    """Mean time to decide, a robot and control period [us]; nan where it was not measured."""
+    """Mean processor time to decide, a robot and control period [us]; nan where it was not measured."""
     decision_us_p99: float = field(default=math.nan, compare=False)
     """99% of the control periods took at most so long, a robot [us]; likewise."""
     robots: int | None = None
@@ -40,7 +40,7 @@ class Episode:
 
 
 class DecisionTimes:
-    """How long the decisions of a fleet take.
+    """How much processor time the decisions of a fleet take: what other processes do beside it does not count.
 
     Args:
         scene: the fleet.
@@ -51,7 +51,7 @@ class DecisionTimes:
         self._robots, self._idle, self._took = scene.robots, [0.0] * (periods - 1), list[float]()
 
     def add(self, seconds: float) -> None:
-        """Note what one decision took for the whole fleet [s]."""
+        """Note what one decision took for the whole fleet, by `time.thread_time` [s]."""
         self._took += [1e6 * seconds / self._robots, *self._idle]
 
     def told_of(self, episode: Episode) -> Episode:

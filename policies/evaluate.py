@@ -16,8 +16,8 @@ from policies.env_batch import EnvBatch
 from policies.environments import EnvSource
 from policies.episode import DecisionTimes, Episode, EpisodeMeter, throughput
 from policies.fleet_policies import AlwaysGo, FleetPolicy
-from policies.planners.episode import run_alone, run_planner
-from policies.planners.names import ALWAYS_GO, PlannerName, PolicyName
+from policies.planners.episode import run_alone
+from policies.planners.names import SOLO, PlannerName
 from policies.results import ReturnRow, Row, make_row, mean_and_ci95
 from sim.env import Controller, WarehouseEnv
 from sim.layout import Layout, load_layout
@@ -53,9 +53,9 @@ def run_episode(env: WarehouseEnv, policy: FleetPolicy, seed: int, first_robot: 
     meter, times = EpisodeMeter(env.scene), DecisionTimes(env.scene, env.scene.ticks)
 
     def act(observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        started = time.perf_counter()
+        started = time.thread_time()
         maneuvers = policy.act(observations)
-        times.add(time.perf_counter() - started)
+        times.add(time.thread_time() - started)
         return maneuvers
 
     for infos in play(env, seed, act, first_robot):
@@ -105,10 +105,9 @@ def evaluate_fleet(
     episodes: int = 20,
     seed: int = 0,
     controller: Controller | None = None,
-    planners: Sequence[PlannerName] = (),
     watch: LookOn | None = None,
 ) -> list[Row]:
-    """Measure always-go, the given policies, planners, and the robots alone, on the seeds `seed`, `seed + 1`, ...
+    """Measure always-go, the given policies, and the robots alone, on the same seeds `seed`, `seed + 1`, ...
 
     Args:
         policies: what to measure besides always-go.
@@ -117,7 +116,6 @@ def evaluate_fleet(
         episodes: how many.
         seed: of the first episode.
         controller: replaces the built-in controller for the given policies.
-        planners: which of them.
         watch: looks on while the given policies drive.
 
     Returns:
@@ -126,68 +124,15 @@ def evaluate_fleet(
     seeds = range(seed, seed + episodes)
     solo = run_solo(scene, layout, seeds)
     alone = throughput(solo, scene)
-    rows = [_evaluate_policy(AlwaysGo(), scene, layout, seeds, alone)]
-    rows += [_evaluate_policy(policy, scene, layout, seeds, alone, controller, watch) for policy in policies]
-    planned = [_evaluate_planner(name, scene, layout, seeds, alone) for name in planners]
-    return [*rows, *planned, make_row("solo", scene, solo, alone)]
-
-
-def evaluate_without_run(
-    names: Sequence[PolicyName],
-    scene: SceneConfig,
-    layout: Layout,
-    episodes: int,
-    seed: int,
-    watch: LookOn | None = None,
-) -> list[Row]:
-    """Measure policies that need no run, and the robots alone; arguments and rows as in `evaluate_fleet`.
-
-    Whoever looks on sees the first of them.
-    """
-    seeds = range(seed, seed + episodes)
-    solo = run_solo(scene, layout, seeds)
-    alone = throughput(solo, scene)
-    rows = [
-        _evaluate_policy(AlwaysGo(), scene, layout, seeds, alone, watch=watch if name == names[0] else None)
-        if name == ALWAYS_GO
-        else _evaluate_planner(name, scene, layout, seeds, alone, watch if name == names[0] else None)
-        for name in dict.fromkeys(names)
-    ]
-    return [*rows, make_row("solo", scene, solo, alone)]
-
-
-def _evaluate_policy(
-    policy: FleetPolicy,
-    scene: SceneConfig,
-    layout: Layout,
-    seeds: Iterable[int],
-    alone: float,
-    controller: Controller | None = None,
-    watch: LookOn | None = None,
-) -> Row:
-    env = WarehouseEnv(scene, layout=layout, controller=controller)
-    with nullcontext() if watch is None else watch(env.warehouse, policy):
-        row = make_row(policy.name, scene, [run_episode(env, policy, seed) for seed in seeds], alone)
-    env.close()
-    return row
-
-
-def _evaluate_planner(
-    name: PlannerName,
-    scene: SceneConfig,
-    layout: Layout,
-    seeds: Iterable[int],
-    alone: float,
-    watch: LookOn | None = None,
-) -> Row:
-    short = Warehouse(dataclasses.replace(scene, time_limit=scene.decision_period), layout)
-    run_planner(short, name, 0)  # compiles what no decision should be told to wait for
-    short.close()
-    warehouse = Warehouse(scene, layout)
-    with nullcontext() if watch is None else watch(warehouse, name):
-        played = [run_planner(warehouse, name, seed) for seed in seeds]
-    warehouse.close()
-    return make_row(name, scene, played, alone)
+    rows = []
+    for policy in (AlwaysGo(), *policies):
+        given = not isinstance(policy, AlwaysGo)
+        with (
+            WarehouseEnv(scene, layout=layout, controller=controller if given else None) as env,
+            watch(env.warehouse, policy) if watch is not None and given else nullcontext(),
+        ):
+            rows.append(make_row(policy.name, scene, [run_episode(env, policy, s) for s in seeds], alone))
+    return [*rows, make_row(SOLO, scene, solo, alone)]
 
 
 def evaluate_returns(source: EnvSource, agent: AgentNetwork, name: str, episodes: int, seed: int) -> list[ReturnRow]:

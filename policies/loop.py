@@ -13,6 +13,7 @@ from policies.env_api import EnvError
 from policies.episode import Episode
 from policies.learner import QLearner
 from policies.mixers import FLEET_MIXERS, MIXERS
+from policies.neighbours import NeighbourRows
 from policies.replay import ReplayBuffer
 from policies.rollout import Rollout, RolloutError, RolloutStoppedError
 from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
@@ -29,12 +30,12 @@ CLOSING_TIME = 0.5
 """Kept free at the end of a run that is limited in time, for saving and ending the worker [s]."""
 
 
-def make_learner(config: TrainConfig, team: Team) -> QLearner:
-    """Return a learner with fresh parameters, fixed by the seed, for a team of that size."""
+def make_learner(config: TrainConfig, team: Team, rows: NeighbourRows | None = None) -> QLearner:
+    """Return a learner with fresh parameters, fixed by the seed, for a team of that size that observes such rows."""
     n_agents = len(team.agents)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        agent = AgentNetwork(n_agents, torch.from_numpy(team.observation_scale), team.n_actions, config.agent)
+        agent = AgentNetwork(n_agents, torch.from_numpy(team.observation_scale), team.n_actions, config.agent, rows)
         states, each = len(team.state_scale), team.robot_state
         mixer = (
             FLEET_MIXERS[config.algo](each, states - n_agents * each) if each else MIXERS[config.algo](n_agents, states)
@@ -68,7 +69,7 @@ class TrainingLoop:
     ) -> None:
         config, team = run.config, rollout.team
         self._run, self._config, self._rollout, self._solo, self._stop = run, config, rollout, solo_throughput, stop
-        self._learner = make_learner(config, team)
+        self._learner = make_learner(config, team, run.source.neighbours)
         self._generator = torch.Generator().manual_seed(config.seed)
         self._info = CheckpointInfo(
             algo=config.algo, seed=config.seed, n_agents=len(team.agents), n_actions=team.n_actions

@@ -7,6 +7,7 @@ import torch
 
 from policies.agent import QNetwork
 from policies.batch import SequenceSize
+from policies.neighbours import NeighbourRows
 from policies.runs.config import TrainConfig
 from policies.team import Team
 from sim.errors import InputError
@@ -17,14 +18,14 @@ ACTIVATIONS = 12
 """Numbers of 4 bytes that an update keeps for each hidden unit, robot and step, online and target together."""
 
 
-def require_memory(config: TrainConfig, team: Team) -> None:
+def require_memory(config: TrainConfig, team: Team, rows: NeighbourRows | None = None) -> None:
     """Require room for replay, networks and an update.
 
     Raises:
         InputError: they need more than the system has free; the setting that takes most is named.
     """
     free = free_memory()
-    needs = estimate_memory(config, team)
+    needs = estimate_memory(config, team, rows)
     if free is None or sum(needs.values()) <= free:
         return
     largest = max(needs, key=lambda name: needs[name])
@@ -36,11 +37,11 @@ def require_memory(config: TrainConfig, team: Team) -> None:
     )
 
 
-def estimate_memory(config: TrainConfig, team: Team) -> dict[str, int]:
+def estimate_memory(config: TrainConfig, team: Team, rows: NeighbourRows | None = None) -> dict[str, int]:
     """Return about how many bytes training takes, by the setting that decides it: replay, batch, agent.hidden."""
     hidden = config.agent.hidden
     with torch.device("meta"):  # parameters with sizes and without memory
-        network = QNetwork(team.features, team.n_actions, config.agent)
+        network = QNetwork(team.features, team.n_actions, config.agent, rows)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     sets = 1 if config.agent.shared else len(team.agents)
     size = team.sequence_size(config.rollout.sequence, hidden if config.agent.kind == "gru" else 0)

@@ -46,7 +46,7 @@ class Row:
     empty_episodes: int
     """Episodes in which nothing was delivered."""
     decision_us: float
-    """Mean time to decide, a robot and control period [us]; nan where it was not measured."""
+    """Mean processor time to decide, a robot and control period [us]; nan where it was not measured."""
     decision_us_p99: float
     """99% of the control periods took at most so long, a robot, in the mean of the episodes [us]; likewise."""
 
@@ -74,11 +74,12 @@ def mean_and_ci95(values: Sequence[float]) -> tuple[float, float]:
     return mean, float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def make_row(policy: str, scene: SceneConfig, episodes: Sequence[Episode], solo_throughput: float) -> Row:
-    """Return the row of a policy; efficiency is its throughput over `solo_throughput`."""
+def make_row(policy: str, scene: SceneConfig, episodes: Sequence[Episode], solo_throughput: float | None = None) -> Row:
+    """Return the row of a policy; efficiency is its throughput over `solo_throughput`, by default over itself."""
     of_each = [throughput([episode], scene) for episode in episodes]
     by_legs = [per_robot_hour("legs", [episode], scene) / 2 for episode in episodes]
     of_all = throughput(episodes, scene)
+    alone = of_all if solo_throughput is None else solo_throughput
     return Row(
         policy=policy,
         scene=Path(scene.layout).stem,
@@ -89,7 +90,7 @@ def make_row(policy: str, scene: SceneConfig, episodes: Sequence[Episode], solo_
         throughput_ci95=mean_and_ci95(of_each)[1],
         throughput_by_legs=mean_and_ci95(by_legs)[0],
         throughput_by_legs_ci95=mean_and_ci95(by_legs)[1],
-        efficiency=of_all / solo_throughput if solo_throughput else float("nan"),
+        efficiency=of_all / alone if alone else math.nan,
         robot_contacts=per_robot_hour("robot_contacts", episodes, scene),
         rack_contacts=per_robot_hour("rack_contacts", episodes, scene),
         deadlocks=round(sum(episode.totals["deadlocks"] for episode in episodes)),
@@ -116,7 +117,7 @@ def as_table(rows: Sequence[Row] | Sequence[ReturnRow]) -> Table:
     table = Table(
         title=f"{first.scene}, {first.robots} robots, drive {first.drive}, {first.episodes} episodes",
         caption="throughput: deliveries per robot-hour, with 95% interval; by legs: picks and deliveries, each half; "
-        "contacts per robot-hour; us: time to decide, a robot and control period, mean and 99%",
+        "contacts per robot-hour; us: processor time to decide, a robot and control period, mean and 99%",
     )
     table.add_column("policy")
     for name in ("throughput", "by legs", "efficiency", "robot contacts", "rack contacts", "deadlocks", "us (99%)"):

@@ -71,7 +71,7 @@ def _train(config: TrainConfig, run: Path, resume: bool, lock: RunLock) -> Train
             except RolloutStoppedError as error:  # nothing was learned that could be saved
                 raise KeyboardInterrupt from error
             try:
-                require_memory(config, rollout.team)
+                require_memory(config, rollout.team, opened.source.neighbours)
                 lock.take()
                 if not resume:  # a whole training may have passed since the first look
                     require_free(run)

@@ -8,3 +8,6 @@ AlwaysGoName = Literal["always-go, no rules"]
 ALWAYS_GO: AlwaysGoName = "always-go, no rules"
 PolicyName = Literal[AlwaysGoName, PlannerName]
 POLICIES: tuple[PolicyName, ...] = (ALWAYS_GO, *PLANNERS)
+SoloName = Literal["solo"]
+SOLO: SoloName = "solo"
+"""The same robots, each alone."""

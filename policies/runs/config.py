@@ -103,6 +103,8 @@ class TrainConfig:
         for name in ("batch", "replay", "log_every"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1 up")
         require(self.updates >= 0, "updates", self.updates, "a whole number from 0 up")
+        known = self.agent.encoder == "flat" or not self.env
+        require(known, "agent.encoder", self.agent.encoder, "flat with env, of whose neighbours nothing is known")
         if self.mix.scenes:
             require(not self.env, "env", self.env, "none with mix.scenes, which are warehouses")
             require(self.agent.shared, "agent.shared", self.agent.shared, "true with mix.scenes: fleets differ in size")

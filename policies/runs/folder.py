@@ -182,7 +182,8 @@ def load_agent(run: Run, which: Which = "best") -> tuple[AgentNetwork, Checkpoin
     weights = {name.removeprefix(prefix): x for name, x in checkpoint.tensors.items() if name.startswith(prefix)}
     info = checkpoint.info
     try:
-        agent = AgentNetwork(info.n_agents, weights["observation_scale"], info.n_actions, run.config.agent)
+        scale, rows = weights["observation_scale"], run.source.neighbours
+        agent = AgentNetwork(info.n_agents, scale, info.n_actions, run.config.agent, rows)
         agent.load_state_dict(weights)
     except (KeyError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())

@@ -14,7 +14,7 @@ from sim.traffic.claims import begin
 from sim.traffic.right_of_way import keep_right_of_way
 from sim.traffic.rules import FORGET, Rules
 from sim.traffic.state import MEMORY, Chart, Heard, Scratch, new_scratch
-from sim.traffic.ways import fill_costs_to, side_costs
+from sim.traffic.ways import fill_costs_to
 
 
 class Radio(NamedTuple):
@@ -81,7 +81,7 @@ class Traffic:
             counts=np.zeros(n, np.int64),
         )
         """What is on the air."""
-        self._costs = side_costs(layout.blocked)
+        self._costs = layout.costs
         self._to_goal = np.zeros((n, cells))
         self._goals = np.zeros(n, np.int64)
         self._kept: dict[int, NDArray[np.float64]] = {}

@@ -220,12 +220,13 @@ def _head_on(
     x, y = record[RECORD.x], record[RECORD.y]
     place, off = place_on_claims(record, chart.blocked.shape[1], x, y)
     last = last_to_enter(record, heard, rules.settled)
-    waits = last < min(math.floor(place + 0.5) + 1, int(record[RECORD.claim_count]) - 1)
+    end = int(record[RECORD.claim_count]) - 1
+    waits = last < min(math.floor(place + 0.5) + 1, end)
     memory[MEMORY.waits] = memory[MEMORY.waits] + 1.0 if waits else 0.0
-    room = (last - place if record[RECORD.claim_count] > 1.0 else off) - rules.stop_short
+    room = (last - place if end > 0 else off) - rules.stop_short + (rules.close_up if last < end else 0.0)
     if int(record[RECORD.claims + last]) == goal:
         room = max(room + rules.stop_short - rules.stop_before_goal, 0.01)
     memory[MEMORY.room] = room
     record[RECORD.waypoint_x], record[RECORD.waypoint_y] = waypoint_on_claims(
-        record, chart.blocked, rules.keep, float(last), place, off, x, y
+        record, chart.blocked, rules.keep, float(end), place, off, x, y
     )

@@ -11,7 +11,7 @@ from sim.traffic.claims import begin
 from sim.traffic.right_of_way import keep_right_of_way
 from sim.traffic.rules import Rules
 from sim.traffic.state import MEMORY, Chart, Heard, new_scratch
-from sim.traffic.ways import fill_costs_to, side_costs
+from sim.traffic.ways import fill_costs_to
 
 _GOALS = 64
 """Goals whose ways are remembered."""
@@ -30,7 +30,7 @@ class RightOfWay:
 
     def __init__(self, layout: Layout, rules: Rules, name: int, x: float, y: float) -> None:
         self._layout, self._rules = layout, rules
-        self._costs = side_costs(layout.blocked)
+        self._costs = layout.costs
         self._scratch = new_scratch(layout.blocked.size)
         self._to_goal = lru_cache(_GOALS)(self._costs_to)
         self._memory = np.zeros(len(MEMORY))

@@ -31,9 +31,11 @@ class Rules(NamedTuple):
     """Periods after which a robot that may not enter the next cell gives up its claims beyond, and starts anew."""
     stop_short: float = 0.05
     """How far before the middle of the last cell that it may enter a robot stops [m]."""
+    close_up: float = 0.2
+    """How much farther a robot comes where the next cell is claimed, but may not be entered yet [m]."""
     stop_before_goal: float = 0.33
     """How far before the middle of its goal it stops [m]."""
-    replan: int = 7
+    replan: int = 4
     """Periods from plan to plan ..."""
     replan_refused: int = 5
     """... while a claim is refused ..."""

@@ -10,20 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def side_costs(blocked: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return what it costs to drive from each cell over its east, north, west and south side: 1 or infinity.
-
-    Args:
-        blocked: the racks [rows, columns].
-
-    Returns:
-        Costs [cells, 4], m.
-    """
-    padded = np.pad(~blocked, 1)
-    beside = (padded[1:-1, 2:], padded[2:, 1:-1], padded[1:-1, :-2], padded[:-2, 1:-1])
-    return np.stack([np.where(~blocked & free, 1.0, np.inf).ravel() for free in beside], axis=1)
-
-
 def cell_beside(cell: int, side: int, columns: int) -> int:
     """Return the cell on one side of a cell: 0 east, 1 north, 2 west, 3 south."""
     if side % 2 == 0:

@@ -13,6 +13,7 @@ from export.graphs.bundle_writer import write_bundle
 from export.graphs.origin import Training, warehouse_metadata
 from policies.agent import AgentNetwork
 from policies.config import AgentConfig
+from policies.environments import EnvSource
 from sim.layout import load_layout
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import SceneConfig
@@ -26,7 +27,7 @@ def make_agent(config: AgentConfig, scene: SceneConfig = SCENE, seed: int = 1) -
     """A network whose maneuvers change with what it sees: every parameter is random."""
     torch.manual_seed(seed)
     scale = torch.from_numpy(observation_spec(scene.robot).scale)
-    agent = AgentNetwork(scene.robots, scale, len(MANEUVERS), config)
+    agent = AgentNetwork(scene.robots, scale, len(MANEUVERS), config, EnvSource(scene).neighbours)
     for parameter in agent.parameters():
         parameter.data.add_(0.1 * torch.randn_like(parameter))
     return agent.eval()
@@ -50,6 +51,7 @@ def make_metadata(config: AgentConfig, scene: SceneConfig = SCENE) -> PolicyMeta
 
 MLP = AgentConfig("mlp", hidden=32)
 GRU = AgentConfig("gru", hidden=24, shared=False)
+ATTENTION = AgentConfig("mlp", hidden=32, encoder="attention")
 THREE = SceneConfig(robots=3)
 
 

@@ -33,6 +33,43 @@ def test_planners_are_shown_beside_a_run_and_kept_out_of_its_record(trained: Pat
     assert all(row["decision_us"] is None for row in recorded)  # what goes into bundles is equal on every day
 
 
+@pytest.mark.slow
+def test_a_benchmark_leaves_tables_and_a_picture_and_prints_the_table(tmp_path: Path, capsys) -> None:
+    out = tmp_path / "new" / "benchmark"
+    command = ["benchmark", "--scenes", "aisle", "--policies", "pibt", "--episodes", "2", "--time-limit", "8"]
+    fleetmix.main([*command, "--out", str(out), "--processes", "1"])
+    printed = capsys.readouterr().out
+    assert "aisle, 2 robots, pibt: " in printed
+    assert (out / "table.md").read_text() in printed
+    assert f"`fleetmix {' '.join(command)}.0`" in printed
+    assert [row["policy"] for row in json.loads((out / "table.json").read_text())] == ["pibt", "solo"]
+    assert (out / "table.csv").read_text().count("\n") == 3
+    assert (out / "throughput.png").read_bytes().startswith(b"\x89PNG")
+    assert "holds a benchmark with episodes 2, not 3; valid is the same again" in fail(
+        [*command[:-3], "3", *command[-2:], "--out", str(out)], capsys
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--scenes", "smal"], "'smal'"),
+        (["--policies", "cbs"], "'cbs'"),
+        (["--scenes", "crossing", "--robots", "2", "14"], "robots is 14, but layout crossing has room for 13"),
+        (["--robots", "0"], "robots is 0"),
+        (["--episodes", "0"], "--episodes is 0; valid is a whole number from 1 up"),
+        (["--processes", "0"], "--processes is 0; valid is a whole number from 1 up"),
+        (["--time-limit", "nan"], "time_limit is nan"),
+        (["--scenes"], "scenes"),
+    ],
+)
+def test_a_benchmark_that_cannot_be_played_is_one_line_and_leaves_nothing(
+    arguments: list[str], says: str, tmp_path: Path, capsys
+) -> None:
+    assert says in fail(["benchmark", "--out", str(tmp_path / "out"), *arguments], capsys)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

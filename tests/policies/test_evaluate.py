@@ -14,12 +14,12 @@ from policies.evaluate import (
     choose_scene,
     evaluate_fleet,
     evaluate_returns,
-    evaluate_without_run,
     run_episode,
     run_solo,
 )
 from policies.fleet_policies import AlwaysGo, GreedyPolicy
 from policies.results import as_json, make_row, mean_and_ci95, without_times
+from policies.without_run import evaluate_without_run
 from sim.env import WarehouseEnv
 from sim.errors import InputError
 from sim.layout import load_layout
@@ -69,13 +69,14 @@ def test_solo_of_one_robot_is_its_own_episode_and_that_of_two_adds_them_up() -> 
 
 
 def test_policies_that_need_no_run_are_measured_on_the_same_seeds_with_their_decision_times() -> None:
-    rows = evaluate_without_run(["pibt", "always-go, no rules", "pibt"], SMALL, LAYOUT, 2, 7)
-    assert [row.policy for row in rows] == ["pibt", "always-go, no rules", "solo"]
-    assert all(0.0 < row.decision_us < row.decision_us_p99 for row in rows[:2])
-    assert [json.loads(as_json(rows))[k]["decision_us"] is None for k in range(3)] == [False, False, True]
+    rows = evaluate_without_run(["pibt", "always-go, no rules", "pibt"], SMALL, LAYOUT, [7, 8], 100.0)
+    assert [row.policy for row in rows] == ["pibt", "always-go, no rules"]
+    assert all(0.0 < row.decision_us < row.decision_us_p99 for row in rows)
     assert all(math.isnan(row.decision_us) and math.isnan(row.decision_us_p99) for row in without_times(rows))
-    again = evaluate_fleet([], SMALL, LAYOUT, 2, 7, planners=["pibt"])
-    assert [row.throughput for row in again] == [rows[k].throughput for k in (1, 0, 2)]
+    assert rows[0].efficiency == rows[0].throughput / 100.0
+    again, solo = evaluate_fleet([], SMALL, LAYOUT, 2, 7)
+    assert again.throughput == rows[1].throughput
+    assert json.loads(as_json([solo]))[0]["decision_us"] is None  # of many episodes that are played as one
 
 
 def test_rows_worked_by_hand() -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -12,14 +13,18 @@ from export.graphs.policy import policy_model
 from policies.agent import AgentNetwork
 from policies.config import AgentConfig
 from sim.errors import InputError
-from tests.export.conftest import GRU, MLP, make_agent, make_metadata, set_values
+from sim.observation import NEIGHBOUR, observation_spec
+from tests.export.conftest import ATTENTION, GRU, MLP, SCENE, make_agent, make_metadata, set_values
 
 
 def sessions_feeds(config: AgentConfig, batch: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(batch)
     size = make_metadata(config).observation.size
+    observation = rng.uniform(-4, 4, (batch, size)).astype(np.float32)
+    seen = observation_spec(SCENE.robot).unpack(observation)["neighbours"]
+    seen[..., NEIGHBOUR.present] = rng.integers(2, size=seen.shape[:2])
     feeds = {
-        "observation": rng.uniform(-4, 4, (batch, size)).astype(np.float32),
+        "observation": observation,
         "action_mask": np.ones((batch, 8), np.bool_),
     }
     if config.kind == "gru":
@@ -27,7 +32,10 @@ def sessions_feeds(config: AgentConfig, batch: int) -> dict[str, np.ndarray]:
     return feeds
 
 
-@pytest.mark.parametrize("config", [MLP, GRU], ids=["mlp", "gru"])
+ATTENTIVE_GRU = replace(GRU, encoder="attention")
+
+
+@pytest.mark.parametrize("config", [MLP, GRU, ATTENTION, ATTENTIVE_GRU], ids=["mlp", "gru", "attention", "both"])
 def test_any_batch_gives_the_values_of_the_fleets_network(config: AgentConfig) -> None:
     agent = make_agent(config)
     for robot in range(2):

@@ -12,7 +12,7 @@ from sim.traffic.planned_way import Trip, plan_way
 from sim.traffic.reservations import ALWAYS, FOREVER, release_all, reserve, reserve_others
 from sim.traffic.rules import Rules
 from sim.traffic.state import Chart, Heard, new_scratch
-from sim.traffic.ways import cell_beside, fill_costs_to, next_cell_to, side_costs, side_towards
+from sim.traffic.ways import cell_beside, fill_costs_to, next_cell_to, side_towards
 
 # Cells 0 to 4 below, 5 to 9 above, of which 6 and 8 are racks: 7 is a bay beside cell 2.
 LAYOUT = parse_layout("S#.#.\n.....\n", "bay")
@@ -21,7 +21,7 @@ RULES = Rules()
 
 
 def chart(goal: int) -> Chart:
-    costs, to_goal = side_costs(LAYOUT.blocked), np.empty(10)
+    costs, to_goal = LAYOUT.costs, np.empty(10)
     fill_costs_to(goal, costs, COLUMNS, np.zeros(10, np.bool_), to_goal)
     return Chart(LAYOUT.blocked, costs, to_goal)
 
@@ -114,7 +114,7 @@ def test_cells_and_sides() -> None:
 
 def test_costs_to_a_goal_go_round_closed_cells_and_against_dear_sides() -> None:
     layout = parse_layout("...\n.#.\n..S\n", "ring")  # cells 0 1 2 / 3 . 5 / 6 7 8
-    costs, closed, to_goal = side_costs(layout.blocked), np.zeros(9, np.bool_), np.empty(9)
+    costs, closed, to_goal = layout.costs.copy(), np.zeros(9, np.bool_), np.empty(9)
     fill_costs_to(2, costs, 3, closed, to_goal)
     assert to_goal.tolist() == [2, 1, 0, 3, math.inf, 1, 4, 3, 2]
     assert next_cell_to(to_goal, costs, 3, 3) == 0
