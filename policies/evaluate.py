@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.actor import Actor, play_episodes, random_actions
 from policies.agent import AgentNetwork
-from policies.collector import Actor, play_episodes, random_actions
 from policies.env_batch import EnvBatch
 from policies.environments import EnvSource
 from policies.episode import DecisionTimes, Episode, EpisodeMeter, throughput

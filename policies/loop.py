@@ -5,27 +5,27 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from policies.agent import AgentNetwork
 from policies.env_api import EnvError
-from policies.episode import Episode
 from policies.learner import QLearner
 from policies.mixers import FLEET_MIXERS, MIXERS
 from policies.neighbours import NeighbourRows
 from policies.replay import ReplayBuffer
-from policies.rollout import Rollout, RolloutError, RolloutStoppedError
-from policies.runs.checkpoint import Checkpoint, CheckpointInfo, save_checkpoint
+from policies.rollout.interface import Rollout, RolloutError, RolloutStoppedError
+from policies.rollout.state import CollectorState
+from policies.runs.checkpoint import Checkpoint, CheckpointInfo
 from policies.runs.config import TrainConfig
 from policies.runs.folder import Run, TrainResult
 from policies.runs.progress import TrainingProgress, team_rules
+from policies.runs.row import MetricsRow
+from policies.runs.saving import RunSaver, Snapshot
 from policies.runs.training_log import MetricsWriter, episode_metrics
 from policies.team import Team
 from sim.errors import InputError
 
-REPLAY_RANDOM = "random.replay"
-"""Name of the replay's generator state among a checkpoint's tensors."""
 CLOSING_TIME = 0.5
 """Kept free at the end of a run that is limited in time, for saving and ending the worker [s]."""
 
@@ -74,46 +74,59 @@ class TrainingLoop:
         self._info = CheckpointInfo(
             algo=config.algo, seed=config.seed, n_agents=len(team.agents), n_actions=team.n_actions
         )
-        if checkpoint is not None:
-            self._restore(checkpoint)
-        self._started = started - self._info.seconds
+        self._row = MetricsRow()
+        self._owed: dict[str, Tensor] = {}
+        self._state: CollectorState | None = None
+        self._progress = TrainingProgress(config.steps or config.minutes * 60, in_seconds=not config.steps)
         size = team.sequence_size(config.rollout.sequence, self._learner.agent.hidden_size)
         self._replay = ReplayBuffer(config.replay, size)
-        self._updates: list[dict[str, float]] = []
-        self._episodes: list[Episode] = []
-        self._validation: dict[str, float] = {}
-        self._row_began = (self._info.iterations, self._info.steps, self._info.updates, self._seconds())
+        if checkpoint is not None:
+            self._restore(checkpoint)
+        self._saver = RunSaver(run, self._replay, self._info)
+        if self._info.iterations and not len(self._replay):
+            self._progress.log("the replay was not saved (see save_replay): it is filled anew before learning goes on")
+        self._started = started - self._info.seconds
         self._metrics = MetricsWriter(run.path, self._info.steps)
-        self._progress = TrainingProgress(config.steps or config.minutes * 60, in_seconds=not config.steps)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        tensors = dict(checkpoint.tensors)
+        info = self._info = checkpoint.info
         try:
-            self._generator.set_state(tensors.pop(REPLAY_RANDOM))
-            self._learner.load_state_dict(tensors)
+            snapshot = Snapshot.from_checkpoint(checkpoint)
+            self._generator.set_state(snapshot.replay_random)
+            self._learner.load_state_dict(snapshot.learner)
         except (KeyError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"the newest checkpoint of run {str(self._run.path)!r} does not fit it: {error}"
             ) from error
-        self._info = checkpoint.info
-        if self._info.random:
-            self._rollout.restore(self._info.random)
+        self._owed = snapshot.owed
+        if info.row:
+            self._row = MetricsRow.from_plain(info.row)
+        envs = self._config.rollout.envs
+        if snapshot.collector is not None and len(info.random) == envs:
+            self._state = snapshot.collector
+            self._rollout.restore(self._state)
+        elif info.iterations:
+            self._progress.log(f"the run had {len(info.random)} environments: {envs} others begin new episodes")
 
     def run(self) -> TrainResult:
         """Train until the limit or until `stop`; errors as in `policies.train.train`."""
         self._progress.log(team_rules(self._config, len(self._rollout.team.agents)))
         try:
             while not self._stop() and not self._is_done():
-                if self._info.iterations - self._row_began[0] >= self._config.log_every:
+                if self._info.iterations - self._row.iteration >= self._config.log_every:
                     self._write_row()
                 if self._info.steps >= self._info.next_validation(self._config.rollout.validation_share):
                     self._validate()
+                    self._save(validated=True)
+                elif self._saver.is_due:
+                    self._save(validated=False)
                 self._iterate()
             if self._stop():
                 self._save(validated=False)
             else:
                 self._validate()
-                self._write_row()
+                self._write_row()  # before the save, which says that it is there
+                self._save(validated=True)
         except RolloutStoppedError:
             self._save(validated=False)
         except (RolloutError, EnvError) as error:
@@ -121,18 +134,14 @@ class TrainingLoop:
                 raise  # nothing was learned that could be saved
             self._save(validated=False)
             if not self._stop():  # a signal to the whole process group ends the worker first
-                raise type(error)(f"{error}; saved after {self._info.steps} steps, {self._advice}") from error
+                raise type(error)(f"{error}; saved after {self._info.steps} steps, {self._run.advice}") from error
         finally:
             self._progress.close()
             self._metrics.close()
         if self._stop():
-            self._progress.log(f"stopped and saved after {self._info.steps} steps; {self._advice}")
+            self._progress.log(f"stopped and saved after {self._info.steps} steps; {self._run.advice}")
         info = self._info
         return TrainResult(self._run.path, info.steps, info.updates, info.seconds, info.best_return, self._stop())
-
-    @property
-    def _advice(self) -> str:
-        return f"go on with: fleetmix train --run {self._run.path} --resume"
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
@@ -144,22 +153,29 @@ class TrainingLoop:
 
     def _iterate(self) -> None:
         """Learn from earlier iterations while the next one is collected."""
-        config, settings = self._config, self._config.rollout
-        self._rollout.start(self._learner.agent.state_dict(), settings.epsilon(self._info.steps))
-        updates = config.updates if len(self._replay) >= config.warmup else 0
-        self._updates += [self._update() for _ in range(updates)]
-        self._info = replace(self._info, updates=self._info.updates + updates)  # also if no experience comes any more
+        settings = self._config.rollout
+        weights = self._owed or {name: x.clone() for name, x in self._learner.agent.state_dict().items()}
+        self._rollout.start(weights, settings.epsilon(self._info.steps))
+        if not self._owed:
+            self._learn()
+        self._owed = weights  # also if no experience comes any more
         collected = self._rollout.result()
+        self._owed = {}
+        self._state = collected.state
         self._learner.observe(collected.batch)
         self._replay.add(collected.batch)
-        self._episodes += collected.episodes
+        self._row.episodes += collected.episodes
         self._progress.note(collected.note)
         self._info = replace(
             self._info,
             iterations=self._info.iterations + 1,
             steps=self._info.steps + settings.envs * settings.sequence,
-            random=collected.random,
         )
+
+    def _learn(self) -> None:
+        updates = self._config.updates if len(self._replay) >= self._config.warmup else 0
+        self._row.learning += [self._update() for _ in range(updates)]
+        self._info = replace(self._info, updates=self._info.updates + updates)
 
     def _update(self) -> dict[str, float]:
         try:
@@ -179,62 +195,54 @@ class TrainingLoop:
         )
 
     def _validate(self) -> None:
-        """Measure the greedy policy of the averaged parameters on the validation seeds, and save it."""
+        """Measure the greedy policy of the averaged parameters on the validation seeds."""
         began = self._seconds()
         weights = self._learner.target_agent.state_dict()
         episodes = self._rollout.validate(weights, self._config.rollout.validation_episodes)
-        self._validation = episode_metrics(episodes, self._run.source, self._solo)
-        if not math.isfinite(self._validation["return"]):
+        self._row.validation = episode_metrics(episodes, self._run.source, self._solo)
+        if not math.isfinite(self._row.validation["return"]):
             raise self._diverged("the return of a validation")
         self._info = replace(
             self._info,
+            validation=self._row.validation,
             validated_steps=self._info.steps,
             validation_steps=sum(episode.length for episode in episodes),
             validation_seconds=self._seconds() - began,
         )
-        self._save(validated=True)
 
     def _save(self, validated: bool) -> None:
-        """Save the newest checkpoint, and as the best one too where it is that or the only one."""
-        info, value = self._info, self._validation.get("return")
-        best = info.best_return
-        improved = validated and value is not None and (best is None or value > best)
-        if improved:
-            best = value
-        metrics = self._validation if validated else {}
-        self._info = replace(info, seconds=self._seconds(), best_return=best, validation=metrics)
-        tensors = {**self._learner.state_dict(), REPLAY_RANDOM: self._generator.get_state()}
-        checkpoint = Checkpoint(tensors, self._info)
-        try:
-            save_checkpoint(self._run.checkpoints, "newest", checkpoint)
-            if improved or best is None:
-                save_checkpoint(self._run.checkpoints, "best", checkpoint)
-        except InputError as error:
-            advice = f"then {self._advice}" if self._run.saved else "then begin again: nothing was saved yet"
-            raise InputError(f"{error}; make room, {advice}") from error
+        """Save the newest checkpoint, and before it the best one where it is that or the only one.
+
+        Args:
+            validated: whether these very parameters were just measured.
+        """
+        info = self._info
+        best, value = info.best_return, info.validation["return"] if validated else None
+        improved = value is not None and (best is None or value > best)
+        self._info = replace(
+            info,
+            seconds=self._seconds(),
+            best_return=value if improved else best,
+            validation=info.validation if validated else {},
+            row=self._row.to_plain(),
+        )
+        snapshot = Snapshot(self._learner.state_dict(), self._generator.get_state(), self._owed, self._state)
+        self._metrics.flush()
+        self._saver.save(snapshot.to_checkpoint(self._info), best=improved or best is None)
 
     def _write_row(self) -> None:
         """Write and show what happened since the last row."""
         info, seconds = self._info, self._seconds()
-        _, steps, updates, began = self._row_began
-        passed = max(seconds - began, 1e-9)
         row: dict[str, float] = {
             "iteration": info.iterations,
             "steps": info.steps,
             "updates": info.updates,
             "seconds": seconds,
             "epsilon": self._config.rollout.epsilon(info.steps),
-            "steps_per_second": (info.steps - steps) / passed,
-            "updates_per_second": (info.updates - updates) / passed,
-            "episodes": len(self._episodes),
-            **episode_metrics(self._episodes, self._run.source, self._solo),
-            **{f"validation_{name}": value for name, value in self._validation.items() if name != "length"},
+            **self._row.values(self._run.source, self._solo, info.steps, info.updates, seconds),
         }
-        for name in self._updates[0] if self._updates else ():
-            row[name] = float(np.mean([metrics[name] for metrics in self._updates]))
-        if self._updates:
+        if self._row.learning:
             row["q_lowest"], row["q_highest"] = self._learner.value_limits()
         self._metrics.write(row)
         self._progress.update(row)
-        self._updates, self._episodes, self._validation = [], [], {}
-        self._row_began = (info.iterations, info.steps, info.updates, seconds)
+        self._row = MetricsRow(info.iterations, info.steps, info.updates, seconds)

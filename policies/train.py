@@ -12,12 +12,13 @@ import torch
 from policies.evaluate import solo_throughput
 from policies.loop import TrainingLoop
 from policies.memory import require_memory
-from policies.rollout import RolloutStoppedError, open_rollout
+from policies.rollout.interface import RolloutStoppedError
+from policies.rollout.setup import RolloutSetup
+from policies.rollout.workers import open_rollout
 from policies.runs.checkpoint import CheckpointInfo, load_checkpoint
 from policies.runs.config import TrainConfig
 from policies.runs.folder import TrainResult, new_run, require_free, resume_run
 from policies.runs.lock import RunLock
-from policies.worker import RolloutSetup
 from sim.errors import InputError
 from sim.interrupt import Interrupt
 
@@ -38,9 +39,10 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> TrainResult:
     Args:
         config: the settings.
         run: the run folder, made if it is not there.
-        resume: go on with the run that is there; environment, algorithm and agent network must be its own. The
-            environments start new episodes, and the replay is filled anew up to the warmup before learning goes on. A
-            run that ended before it saved anything begins anew.
+        resume: go on with the run that is there; environment, algorithm and agent network must be its own. It goes on
+            exactly where it was saved, episodes included, which are played again from their seeds and actions. A
+            replay that was too large to be saved is filled anew up to the warmup before learning goes on. A run that
+            ended before it saved anything begins anew.
 
     Raises:
         InputError: a setting, the environment or the run folder is not valid, another training runs in that folder, the
@@ -60,14 +62,15 @@ def _train(config: TrainConfig, run: Path, resume: bool, lock: RunLock) -> Train
     checkpoint = load_checkpoint(opened.checkpoints, "newest") if resume and opened.saved else None
     if checkpoint is not None:
         _require_rest(config, checkpoint.info, run)
-    setup = RolloutSetup(opened.source, config.agent, config.rollout.envs, config.rollout.sequence, config.seed)
+    settings = config.rollout
+    setup = RolloutSetup(opened.source, config.agent, settings.envs, settings.sequence, config.seed)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     _keep_freed_memory()
     try:
         with Interrupt(_saving) as interrupt:
             try:
-                rollout = open_rollout(setup, config.rollout.worker, lambda: interrupt.requested)
+                rollout = open_rollout(setup, settings.workers, settings.patience, lambda: interrupt.requested)
             except RolloutStoppedError as error:  # nothing was learned that could be saved
                 raise KeyboardInterrupt from error
             try:

@@ -20,8 +20,8 @@ from export.verify.policy import (
     VerifyError,
     compare_random,
 )
+from policies.actor import play_episodes
 from policies.agent import AgentNetwork
-from policies.collector import play_episodes
 from policies.env_batch import EnvBatch
 from policies.environments import EnvSource
 from policies.evaluate import play

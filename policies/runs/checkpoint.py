@@ -2,8 +2,8 @@
 
 A checkpoint is a safetensors file and a JSON file that points to it with its size and SHA-256. The tensors are written
 first under a name of their own, the JSON replaces the old one last, and only then the tensors that no JSON names any
-more are removed. So whatever happens in between, each JSON names a complete file. The replay is not saved: a resumed
-run fills it anew before it learns on.
+more are removed. So whatever happens in between, each JSON names complete files. The newest one names the replay's
+files too (`policies.runs.experience`).
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from sim.errors import InputError
 
 Which = Literal["newest", "best"]
 WHICH: tuple[Which, ...] = ("newest", "best")
-FORMAT = 2
+FORMAT = 3
 """Goes up when the tensors of a checkpoint get other names or meanings."""
 
 
@@ -52,8 +52,12 @@ class CheckpointInfo:
     """How long it took [env steps]."""
     validation_seconds: float = 0.0
     """How long it took [s]."""
-    random: dict[str, Any] = field(default_factory=dict)
-    """State of the collector's random numbers (numpy's `bit_generator.state`)."""
+    random: list[dict[str, Any]] = field(default_factory=list)
+    """State of each environment's random numbers (numpy's `bit_generator.state`)."""
+    row: dict[str, Any] = field(default_factory=dict)
+    """The row of the metrics that was filling (`MetricsRow.to_plain`)."""
+    replay: list[dict[str, Any]] = field(default_factory=list)
+    """The replay's files, oldest first (`experience.Segment`); none where it was not saved."""
 
     def next_validation(self, share: float) -> float:
         """Return when the next validation is due [env steps], for `share` env steps of it for each of training."""
@@ -65,7 +69,8 @@ class Checkpoint:
     """A checkpoint in memory."""
 
     tensors: dict[str, Tensor]
-    """The learner's `state_dict`, and `random.replay`: the state of the generator that draws from the replay."""
+    """The learner's `state_dict`; `random.replay`, the state of the generator that draws from the replay; and the
+    arrays of a `CollectorState`, their names behind `collector.`."""
     info: CheckpointInfo
 
 
@@ -97,7 +102,7 @@ def save_checkpoint(folder: Path, which: Which, checkpoint: Checkpoint) -> None:
 
 def _remove_unnamed(folder: Path) -> None:
     named = "".join((folder / f"{which}.json").read_text() for which in WHICH if has_checkpoint(folder, which))
-    for path in folder.glob("step_*.safetensors"):
+    for path in folder.glob("*.safetensors"):
         if path.name not in named:
             path.unlink()
 

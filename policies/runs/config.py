@@ -36,12 +36,19 @@ class RolloutConfig:
     """Greedy episodes, always on the same seeds, that decide which checkpoint is the best."""
     validation_share: float = 0.03
     """Env steps of these episodes for each env step of training [1]."""
-    worker: bool = True
-    """Collect in a process of its own beside the learner; the result is the same."""
+    workers: int = 1
+    """Processes beside the learner that share the environments; 0 collects in the learner's own."""
+    patience: float = 120.0
+    """A worker whose environments don't step for so long is ended and started again; 0 waits for ever [s]."""
 
     def __post_init__(self) -> None:
         for name in ("envs", "sequence", "epsilon_steps", "validation_episodes"):
             require(getattr(self, name) >= 1, f"rollout.{name}", getattr(self, name), "a whole number from 1 up")
+        require(
+            0 <= self.workers <= self.envs, "rollout.workers", self.workers, f"0 to rollout.envs, which is {self.envs}"
+        )
+        usable = math.isfinite(self.patience) and self.patience >= 0
+        require(usable, "rollout.patience", self.patience, "a finite number from 0 up")
         for name in ("epsilon_start", "epsilon_end"):
             require(0 <= getattr(self, name) <= 1, f"rollout.{name}", getattr(self, name), "0 to 1")
         share = self.validation_share
@@ -82,9 +89,13 @@ class TrainConfig:
     replay: int = 16_000
     """Capacity of the replay [sequences]."""
     warmup: int = 256
-    """Sequences in the replay before the first update, also after a resume [sequences]."""
+    """Sequences in the replay before the first update, also after a resume without replay [sequences]."""
     log_every: int = 20
     """Iterations that make one row of the metrics."""
+    save_minutes: float = 1.0
+    """Longest time between two saves, where a save takes less than a fiftieth of it; more where it doesn't [min]."""
+    save_replay: float = 1.0
+    """Largest replay that is saved too, so that --resume goes on exactly; 0 saves none [GB]."""
     agent: AgentConfig = field(default_factory=AgentConfig)
     """The agent network."""
     learner: LearnerConfig = field(default_factory=LearnerConfig)
@@ -102,6 +113,9 @@ class TrainConfig:
         require(self.steps >= 0, "steps", self.steps, "a whole number from 0 up")
         for name in ("batch", "replay", "log_every"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1 up")
+        for name in ("save_minutes", "save_replay"):
+            usable = math.isfinite(getattr(self, name)) and getattr(self, name) >= 0
+            require(usable, name, getattr(self, name), "a finite number from 0 up")
         require(self.updates >= 0, "updates", self.updates, "a whole number from 0 up")
         known = self.agent.encoder == "flat" or not self.env
         require(known, "agent.encoder", self.agent.encoder, "flat with env, of whose neighbours nothing is known")

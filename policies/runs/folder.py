@@ -49,6 +49,11 @@ class Run:
         """Whether there is any checkpoint, whole or not."""
         return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
 
+    @property
+    def advice(self) -> str:
+        """How a person goes on with it."""
+        return f"go on with: fleetmix train --run {self.path} --resume"
+
     def write(self) -> None:
         """Write the settings into the folder, which is there; raise InputError when it can't be written."""
         if self.source.scene is not None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -69,7 +70,7 @@ class MetricsWriter:
         write_atomically(self._path, _kept_rows(self._path, steps).encode())
         try:
             self._file: TextIO = self._path.open("a", newline="", encoding="utf-8")
-            self._board = SummaryWriter(run / "tensorboard", purge_step=steps or None)
+            self._board = SummaryWriter(run / "tensorboard", purge_step=steps + 1 if steps else None)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -81,6 +82,14 @@ class MetricsWriter:
             self._file.flush()
             for name, value in known.items():
                 self._board.add_scalar(f"train/{name}", value, int(row["steps"]))
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def flush(self) -> None:
+        """Put all rows on the disk, for a checkpoint that counts them as written."""
+        try:
+            os.fsync(self._file.fileno())
+            self._board.flush()
         except OSError as error:
             raise self._unwritable(error) from error
 

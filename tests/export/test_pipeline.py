@@ -19,7 +19,7 @@ from tests.export.conftest import MLP, SCENE, make_agent
 
 INFO = CheckpointInfo(
     steps=1000, updates=5, seconds=1.0, algo="vdn", seed=9, n_agents=2, n_actions=8, best_return=0.5,
-    validation={"team_return": 0.25}, validated_steps=1000, validation_steps=10, random={},
+    validation={"team_return": 0.25}, validated_steps=1000, validation_steps=10, random=[],
 )  # fmt: skip
 
 

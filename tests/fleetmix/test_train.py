@@ -42,7 +42,7 @@ def test_a_run_in_an_environment_of_ones_own_is_exported_from_any_folder(
     (code / "my_guess.py").write_text(OWN)
     monkeypatch.setattr(sys, "path", list(sys.path))  # which training adds to
     monkeypatch.chdir(code)
-    train = ["train", "--env", "my_guess:make", "--steps", "64", "--run", str(run), "--rollout.no-worker"]
+    train = ["train", "--env", "my_guess:make", "--steps", "64", "--run", str(run), "--rollout.workers=0"]
     fleetmix.main([*train, *QUICK])
 
     def forget() -> None:

@@ -11,12 +11,13 @@ import psutil
 import pytest
 import torch
 
-from policies import rollout as rollouts
 from policies.config import AgentConfig
 from policies.environments import EnvSource
-from policies.rollout import RolloutStoppedError, WorkerRollout
+from policies.rollout import process as rollouts
+from policies.rollout.interface import RolloutStoppedError
+from policies.rollout.setup import RolloutSetup
+from policies.rollout.workers import WorkerRollout
 from policies.runs.checkpoint import load_checkpoint
-from policies.worker import RolloutSetup
 from tests.policies.tiny_runs import TINY
 
 SCRIPT = f"""
@@ -84,7 +85,7 @@ def test_parameters_are_not_sent_to_a_worker_that_is_stopped() -> None:
     stopping = False
     setup = RolloutSetup(EnvSource(factory=f"{TINY}:Guess"), AgentConfig(hidden=8), 1, 4, 0)
     worker = WorkerRollout(setup, lambda: stopping)
-    process = psutil.Process(worker._process.pid)
+    process = psutil.Process(worker._workers[0].pid)
     process.suspend()
     stopping = True
     with pytest.raises(RolloutStoppedError):

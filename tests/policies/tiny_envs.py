@@ -1,6 +1,9 @@
 """PettingZoo environments that can be followed by hand."""
 
+import os
+import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -156,3 +159,45 @@ class Hanging(Guess):
 def hanging_factory() -> ParallelEnv[str, Any, int]:
     time.sleep(3600)
     return Guess()
+
+
+class Unrepeatable(Uneven):
+    """What it shows depends on more than seed and actions."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        Unrepeatable.made += 1
+        self._number = Unrepeatable.made
+
+    def _observe(self) -> dict[str, Any]:
+        seen = super()._observe()
+        seen["low"][1] = self._number
+        return seen
+
+
+class Crashing(Guess):
+    """It takes its process with it."""
+
+    def step(self, actions: dict[str, int]) -> Any:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class HangingOnce(Guess):
+    """It hangs in a process that finds no file $HANG_ONCE, which it leaves."""
+
+    def step(self, actions: dict[str, int]) -> Any:
+        mark = Path(os.environ["HANG_ONCE"])
+        if not mark.exists():
+            mark.touch()
+            time.sleep(3600)
+        return super().step(actions)
+
+
+class Slow(Guess):
+    """A step takes 0.4 s."""
+
+    def step(self, actions: dict[str, int]) -> Any:
+        time.sleep(0.4)
+        return super().step(actions)

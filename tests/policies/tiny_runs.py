@@ -11,9 +11,7 @@ from policies.runs.config import RolloutConfig, TrainConfig
 TINY = "tests.policies.tiny_envs"
 WALL_CLOCK = ("seconds", "steps_per_second", "updates_per_second")
 # 4 x 8 = 32 env steps an iteration; updates begin after the fifth iteration at the latest.
-ROLLOUT = RolloutConfig(
-    envs=4, sequence=8, epsilon_steps=1500, validation_episodes=6, validation_share=0.1, worker=False
-)
+ROLLOUT = RolloutConfig(envs=4, sequence=8, epsilon_steps=1500, validation_episodes=6, validation_share=0.1, workers=0)
 
 
 def config(**changes: Any) -> TrainConfig:

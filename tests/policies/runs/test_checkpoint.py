@@ -14,7 +14,7 @@ from sim.errors import InputError
 
 
 def checkpoint(steps: int, size: int = 1000) -> Checkpoint:
-    random = dict(np.random.default_rng(steps).bit_generator.state)
+    random = [dict(np.random.default_rng(steps).bit_generator.state)]
     info = CheckpointInfo("qmix", 0, 4, 8, steps=steps, best_return=1 / 3, validation={"return": 0.1}, random=random)
     tensors = {"agent.weight": torch.full((size,), float(steps)), "updates": torch.tensor(steps)}
     return Checkpoint(tensors, info)
@@ -43,7 +43,7 @@ def test_what_is_saved_comes_back_to_the_last_bit(tmp_path):
     loaded = load_checkpoint(tmp_path / "checkpoints", "newest")
     assert_same(loaded, checkpoint(7))
     generator = np.random.default_rng()
-    generator.bit_generator.state = loaded.info.random
+    generator.bit_generator.state = loaded.info.random[0]
     assert generator.random() == np.random.default_rng(7).random()
 
 
@@ -159,7 +159,7 @@ def test_a_checkpoint_of_an_earlier_version_is_refused_in_one_line(tmp_path):
     with pytest.raises(InputError) as error:
         load_checkpoint(tmp_path, "best")
     advice = "train anew, or use the version of fleetmix that wrote it"
-    assert str(error.value) == f"checkpoint {str(pointer)!r} has format 1; valid is 2: {advice}"
+    assert str(error.value) == f"checkpoint {str(pointer)!r} has format 1; valid is 3: {advice}"
 
 
 def test_a_listed_file_that_holds_no_tensors_is_refused(tmp_path):
