@@ -30,11 +30,11 @@ demo: $(INSTALLED)
 # Two processes of one thread each: more threads only wait for one another.
 test test-fast: export OMP_NUM_THREADS := 1
 test: $(INSTALLED) $(if $(HAS_NODE),$(NODE))
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -rs -n 2
 
 # Without what trains, compiles or waits for longer than five seconds.
 test-fast: $(INSTALLED)
-	$(BIN)/pytest -q -n 2 -m "not slow"
+	$(BIN)/pytest -q -rs -n 2 -m "not slow"
 
 # A robot's processes, and theirs alone, on another Python: make test-robot ROBOT_PYTHON=python3.13
 ROBOT_PYTHON ?= $(PYTHON)

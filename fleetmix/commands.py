@@ -7,12 +7,13 @@ from pathlib import Path
 from fleetmix.fleet_commands import drive, export, fleet, keys, sign, verify
 from fleetmix.guide_command import guide
 from fleetmix.parsing import parse, write_completion
+from fleetmix.seeing_commands import replay
 from fleetmix.training_commands import benchmark, demo, evaluate, scenes, train
 from policies.runs.config import TrainConfig, read_config
 
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
-    for command in (train, evaluate, benchmark, export, verify, drive, fleet, keys, sign, guide, scenes, demo)
+    for command in (train, evaluate, benchmark, export, verify, drive, fleet, replay, keys, sign, guide, scenes, demo)
 }
 
 

@@ -37,12 +37,19 @@ def export(run: Place, out: Path | None = None) -> None:
     log(f"{len(bundle.manifest.robots)} robots exported; bundle: {bundle.path}")
 
 
-def verify(path: Place) -> None:
-    """Hold a bundle against its run: whole episodes with torch and onnxruntime side by side.
+def verify(path: Place, recording: Path | None = None) -> None:
+    """Hold a bundle against its run: whole episodes with torch and onnxruntime side by side; or against a recording.
 
     Args:
         path: a run folder (its bundle is written first where there is none) or a bundle.
+        recording: what --record wrote: does the bundle decide again what was recorded?
     """
+    if recording is not None:
+        from export.pipeline import bundle_of
+        from export.verify.recording import verify_recording
+
+        log(str(verify_recording(recording, bundle_of(path))))
+        return
     from export.pipeline import verify_path
 
     log(str(verify_path(path)))
