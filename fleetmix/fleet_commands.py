@@ -38,7 +38,7 @@ def export(run: Place, out: Path | None = None) -> None:
 
 
 def verify(path: Place, recording: Path | None = None) -> None:
-    """Hold a bundle against its run: whole episodes with torch and onnxruntime side by side; or against a recording.
+    """Hold a bundle against its run, torch and onnxruntime side by side, or against a recording.
 
     Args:
         path: a run folder (its bundle is written first where there is none) or a bundle.

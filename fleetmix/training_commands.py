@@ -68,6 +68,9 @@ def evaluate(
         policy: a policy that needs no run, in place of the run.
         against: planners that are measured too.
     """
+    if (run is None) == (policy is None):
+        given = "neither is given" if run is None else f"both are given, {run} and {policy}"
+        raise InputError(f"run and --policy: {given}; valid is a run folder, or one of {', '.join(POLICIES)}")
     from export.fleet.record_policy import record_policy
     from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns, run_solo
     from policies.fleet_policies import GreedyPolicy
@@ -75,9 +78,6 @@ def evaluate(
     from policies.runs.folder import EVALUATION, load_agent, load_run
     from policies.without_run import evaluate_without_run
 
-    if (run is None) == (policy is None):
-        given = "neither is given" if run is None else f"both are given, {run} and {policy}"
-        raise InputError(f"run and --policy: {given}; valid is a run folder, or one of {', '.join(POLICIES)}")
     watch = record_policy(options.record, options.record_scans, log)
     if policy is not None:
         scene, layout = open_scene(options.scene or "small", options.robots, options.drive)
