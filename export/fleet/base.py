@@ -9,22 +9,18 @@ its own lidar shows, whatever it is told.
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.fleet.protective_field import ProtectiveField
+from export.fleet.voice import Voice
 from export.protocol.broadcasts import robot_number
 from export.protocol.framing import Header, WireError, address
 from export.protocol.messages import Command, Mode, Reason, Wire
 from export.protocol.ordering import STALE_AFTER, Ordering
 from export.protocol.stop_latch import StopLatch
-from sim.layout import Layout
-from sim.traffic.broadcast import RECORD, RECORD_SIZE
-from sim.traffic.claims import begin
-from sim.traffic.rules import Rules
-from sim.traffic.state import MEMORY
 
 MISSED = 3
 """Control periods without an answer after which a process counts as gone."""
@@ -34,14 +30,6 @@ the base begins a new session."""
 _LATENCIES = 1_000
 _STANDING = 0.02
 """Below this speed a braking robot stops turning too [m/s]."""
-
-
-def standing(number: float, x: float, y: float, layout: Layout) -> NDArray[np.float64]:
-    """Return the broadcast of a robot that has claimed the cell where it is, and goes nowhere [RECORD_SIZE]."""
-    record, cell = np.zeros(RECORD_SIZE), int(y) * layout.columns + int(x)
-    begin(record, np.zeros(len(MEMORY)), number, cell, Rules())
-    record[RECORD.waypoint_x], record[RECORD.waypoint_y] = x, y
-    return record
 
 
 class RobotBase:
@@ -75,7 +63,8 @@ class RobotBase:
         long ago (`stale`), or would have driven into something (`blocked`)."""
         self.latencies: deque[int] = deque(maxlen=_LATENCIES)
         """From the sensors' sending to the command's arrival [ns], of the last commands that counted."""
-        self._told: NDArray[np.float64] | None = None  # what the process last told the others
+        self.voice = Voice(robot_number(name))
+        """What its radio sends."""
         self.answers = 0
         """Commands that counted."""
         self.oldest = 0
@@ -104,30 +93,8 @@ class RobotBase:
     def begin(self, session: int | None = None) -> None:
         """Begin a session, an episode or a mission, with that number or one that is drawn."""
         self._session = secrets.randbits(64) if session is None else session
-        self._period, self._unheard, self._told = 0, 0, None
-
-    def broadcast(
-        self, pose: Sequence[float], velocity: Sequence[float], carrying: bool, layout: Layout
-    ) -> NDArray[np.float64]:
-        """Return what its radio sends: where it is now, and what its process claims [RECORD_SIZE].
-
-        Without a process that drives, it tells that it stays in the cell where it is.
-
-        Args:
-            pose: x, y [m], heading [rad].
-            velocity: speed [m/s], turn rate [rad/s].
-            carrying: on the way to a station.
-            layout: the map.
-        """
-        if self._told is None:
-            record = standing(robot_number(self.name), pose[0], pose[1], layout)
-        else:
-            record = self._told.copy()
-        record[RECORD.name] = robot_number(self.name)
-        record[RECORD.x], record[RECORD.y], record[RECORD.heading] = pose
-        record[RECORD.speed], record[RECORD.turn_rate] = velocity
-        record[RECORD.carrying] = carrying
-        return record
+        self._period, self._unheard = 0, 0
+        self.voice.begin()
 
     def expect(self) -> Header:
         """Return the header of the next sensors; from now on, only a command that answers them counts."""
@@ -191,7 +158,7 @@ class RobotBase:
         answer, self._expected = self._answer, None
         self._missed += answer is None
         if answer is not None or not self.present:
-            self._told = None if answer is None else answer.broadcast
+            self.voice.answered(None if answer is None else answer.broadcast)
         refused = self._refusal(answer, velocity, lidar)
         if refused:
             self.reasons[refused] += 1

@@ -4,6 +4,8 @@ In each control period every base sends where its robot is, and what its process
 keeps the newest broadcast of each other robot and hands it on until it is too old to count.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,12 +44,12 @@ class Radio:
         self._under_way.clear()
         self._sent.fill(-1)
 
-    def send(self, period: int, told: NDArray[np.float64], poses: NDArray[np.float64]) -> None:
+    def send(self, period: int, told: Sequence[NDArray[np.float64] | None], poses: NDArray[np.float64]) -> None:
         """Let a control period pass in which the robots send.
 
         Args:
             period: its number.
-            told: what they send [robots, RECORD_SIZE].
+            told: what each sends [RECORD_SIZE], or nothing.
             poses: where they are [robots, 3].
         """
         self._poses[:] = poses
@@ -57,7 +59,8 @@ class Radio:
         longest = int(np.ceil(self._config.radio_delay / self._period - 1e-9))
         late = np.round(self._random.random(heard.shape) * longest).astype(int)
         for to, sender in np.argwhere(heard).tolist():
-            self._under_way.append((period + int(late[to, sender]), period, to, sender, told[sender]))
+            if (record := told[sender]) is not None:
+                self._under_way.append((period + int(late[to, sender]), period, to, sender, record))
         arrived = [broadcast for broadcast in self._under_way if broadcast[0] <= period]
         self._under_way = [broadcast for broadcast in self._under_way if broadcast[0] > period]
         for _, sent, to, sender, record in arrived:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from export.fleet.base import RobotBase
 from export.fleet.config import SOUND, RadioConfig
 from export.fleet.radio import Radio
+from export.fleet.voice import standing
 from export.protocol import transport
 from export.protocol.messages import Sensors, Wire, map_hash
 from export.protocol.ordering import STALE_AFTER
@@ -27,6 +28,7 @@ from policies.episode import Episode, EpisodeMeter
 from sim.errors import InputError
 from sim.layout import Layout
 from sim.scene import SceneConfig, robot_names
+from sim.traffic.broadcast import RECORD
 from sim.warehouse import Warehouse
 
 _ANSWER_SHARE = 0.5
@@ -165,20 +167,26 @@ class Fleet:
             publish(self._wire.pack_sensors(base.address, sensors))
         self.periods += 1
 
-    def _broadcasts(self) -> NDArray[np.float64]:
-        """Return what the bases' radios send [robots, RECORD_SIZE]."""
-        warehouse = self.warehouse
-        broadcasts = [
-            base.broadcast(pose, velocity, bool(carrying), warehouse.layout)
-            for base, pose, velocity, carrying in zip(
-                self.bases, warehouse.poses.tolist(), warehouse.velocities.tolist(), warehouse.carrying, strict=True
-            )
+    def _broadcasts(self) -> list[NDArray[np.float64] | None]:
+        """Return what each base's radio sends [RECORD_SIZE], or nothing."""
+        warehouse, layout = self.warehouse, self.warehouse.layout
+        poses, velocities = warehouse.poses.tolist(), warehouse.velocities.tolist()
+        if self.scene.right_of_way == "none":
+            return [self._broadcast_without_rules(i) for i in range(len(self.bases))]
+        return [
+            base.voice.broadcast(pose, velocity, bool(carrying), layout)
+            for base, pose, velocity, carrying in zip(self.bases, poses, velocities, warehouse.carrying, strict=True)
         ]
-        if self.scene.right_of_way == "none":  # as in training, a waypoint is heard at once
-            for base, broadcast, told in zip(self.bases, broadcasts, warehouse.sensors.broadcasts, strict=True):
-                if base.present:
-                    broadcast[: len(told)] = told
-        return np.array(broadcasts)
+
+    def _broadcast_without_rules(self, robot: int) -> NDArray[np.float64]:
+        """Return where a robot is and heads: as in training, its waypoint is heard at once."""
+        told = self.warehouse.sensors.broadcasts[robot]
+        record = standing(float(robot), told[RECORD.x], told[RECORD.y], self.warehouse.layout)
+        heads_nowhere = record[[RECORD.waypoint_x, RECORD.waypoint_y]]
+        record[: len(told)] = told
+        if not self.bases[robot].present:
+            record[[RECORD.waypoint_x, RECORD.waypoint_y]] = heads_nowhere
+        return record
 
     def _wait(self) -> None:
         """Wait until every living process has answered or the time for it is over, then take the commands."""

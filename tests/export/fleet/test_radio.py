@@ -20,11 +20,11 @@ def radio(robots: int, config: RadioConfig = SOUND, most: int = 32) -> Radio:
     return made
 
 
-def told(robots: int, clock: int) -> np.ndarray:
+def told(robots: int, clock: int) -> list[np.ndarray]:
     """What each tells: its number, and when."""
     records = np.zeros((robots, RECORD_SIZE))
     records[:, RECORD.name], records[:, RECORD.clock] = np.arange(robots), clock
-    return records
+    return list(records)
 
 
 def in_line(*places: float) -> np.ndarray:
