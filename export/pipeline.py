@@ -121,5 +121,7 @@ def _bounds(source: EnvSource) -> tuple[Sequence[float], Sequence[float]]:
         space: Any = env.env.observation_space(agent)
         box: Any = space["observation"] if isinstance(space, Dict) else space
         bounds[:, i, : box.low.size] = box.low.reshape(-1), box.high.reshape(-1)
+    if source.last_action:
+        bounds[1, :, -env.team.n_actions :] = 1.0
     env.close()
     return bounds[0].min(axis=0).tolist(), bounds[1].max(axis=0).tolist()

@@ -9,7 +9,7 @@ from fleetmix.guide_command import guide
 from fleetmix.parsing import parse, write_completion
 from fleetmix.seeing_commands import replay
 from fleetmix.training_commands import benchmark, demo, evaluate, scenes, train
-from policies.runs.config import TrainConfig, read_config
+from policies.runs.config import TrainConfig, defaults_elsewhere, read_config
 
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _parse(command: Callable[..., None], arguments: Sequence[str]) -> functools.partial[None]:
-    """Return the command with its arguments; a run that goes on, or has a file of settings, begins with those."""
+    """Return the command with its arguments; one that goes on, has a file or an --env begins with their settings."""
     chosen = parse(command, TrainConfig(), arguments)
     file = chosen.keywords.get("config")
     if isinstance(file, Path):
@@ -39,5 +39,8 @@ def _parse(command: Callable[..., None], arguments: Sequence[str]) -> functools.
     if chosen.keywords.get("resume") and chosen.keywords["run"] is not None:
         from policies.runs.folder import load_run
 
-        chosen = parse(command, load_run(chosen.keywords["run"]).config, arguments)
+        return parse(command, load_run(chosen.keywords["run"]).config, arguments)
+    settings = chosen.keywords.get("settings")
+    if isinstance(settings, TrainConfig) and settings.env:
+        return parse(command, defaults_elsewhere(), arguments)
     return chosen

@@ -44,6 +44,8 @@ class EnvSource:
     """What the team's reward is of its agents' rewards."""
     truncation: Truncation = "bootstrap"
     """Whether a truncated episode counts as one that goes on unseen, or as one that terminated."""
+    last_action: bool = False
+    """Whether agents also observe, behind the rest, one number for each action: 1 for the last that they took."""
     folder: str = ""
     """Where the factory's module was found; it is looked for there where it is not found otherwise."""
     mix: Mix | None = None
@@ -101,10 +103,9 @@ def make_env(source: EnvSource) -> "ParallelEnv[str, Any, int]":
 class TeamEnv:
     """One environment whose agents act together and always as many.
 
-    Observations are flattened and padded with zeros to the longest, missing actions are masked. The team's reward is
-    the mean or the sum over its agents. The team's episode ends as soon as one of its agents leaves: as terminated
-    when one terminated, else as truncated, which the source may count as terminated too; where others would have gone
-    on, `left` names the first that ever did so.
+    Observations are flattened and padded with zeros to the longest, missing actions are masked. The team's episode
+    ends as soon as one of its agents leaves: as terminated when one terminated, else as truncated, which the source
+    may count as terminated too; where others would have gone on, `left` names the first that ever did so.
 
     Args:
         source: what to build.
@@ -129,7 +130,6 @@ class TeamEnv:
         self._first_action = [int(space.start) for space in actions]
         self._shares = len(agents) if source.team_reward == "mean" else 1
         self._ends_truncated = source.truncation == "end"
-        self._plain = not any(self._first_action)
         n_actions = max(int(space.n) for space in actions)
         self.allowed = np.array([[a < space.n for a in range(n_actions)] for space in actions])
         """The actions that each agent has at all [agents, actions]."""
@@ -139,7 +139,10 @@ class TeamEnv:
         scale = scales.max(axis=0)
         self._own_state = self._has_state()
         state_scale = self._state_scale() if self._own_state else np.tile(scale, len(agents))
-        self.team = Team(agents, n_actions, scale, state_scale)
+        self._own_features = len(scale)
+        self._action_rows = np.eye(n_actions, n_actions if source.last_action else 0, dtype=np.float32)
+        shown = np.append(scale, self._action_rows.max(axis=0))
+        self.team = Team(agents, n_actions, shown, state_scale)
         self._infos: Mapping[str, Mapping[str, Any]] = {}
 
     def _has_state(self) -> bool:
@@ -173,11 +176,12 @@ class TeamEnv:
 
         Args:
             seed: fixes the episode.
-            observation: [agents, features], written; padding stays as it is.
+            observation: [agents, features], written; padding stays.
             state: [state], written.
             mask: [agents, actions], written.
         """
         observations, self._infos = read_reset(self._name, self.env.reset(seed=seed), self.team.agents)
+        observation[:, self._own_features :] = 0.0
         self._write(observations, observation, state, mask)
 
     def step(
@@ -192,8 +196,8 @@ class TeamEnv:
         Returns:
             The team's reward, whether the episode ended for good, and whether it is done (terminated or truncated).
         """
-        if not self._plain:
-            actions = [a + first for a, first in zip(actions, self._first_action, strict=True)]
+        observation[:, self._own_features :] = self._action_rows[actions]
+        actions = [a + first for a, first in zip(actions, self._first_action, strict=True)]
         agents = self.team.agents
         step = self.env.step(dict(zip(agents, actions, strict=True)))
         observations, rewards, terminations, truncations, self._infos = read_step(self._name, step)
@@ -218,8 +222,7 @@ class TeamEnv:
             seen = observations.get(agent)
             if seen is None:
                 continue  # it left, which ends the episode
-            info = self._infos.get(agent)
-            allowed = info.get("action_mask") if info else None
+            allowed = (self._infos.get(agent) or {}).get("action_mask")
             if isinstance(seen, Mapping):
                 allowed = seen.get("action_mask", allowed)
                 seen = seen.get("observation")
@@ -231,7 +234,7 @@ class TeamEnv:
         if self._own_state:
             state[:] = read_array(self._name, "the state", self.env.state(), self._state_shape).reshape(-1)
         else:
-            state[:] = observation.reshape(-1)
+            state[:] = observation[:, : self._own_features].reshape(-1)
 
     def totals(self) -> dict[str, float]:
         """Return the numbers in the last infos, each summed over the agents."""

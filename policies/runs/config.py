@@ -69,13 +69,16 @@ class TrainConfig:
     mix: MixConfig = field(default_factory=MixConfig)
     """Many warehouses to train in, in place of the one."""
     env: str = ""
-    """MODULE:FACTORY of another PettingZoo parallel environment to train in, in place of the warehouse."""
+    """MODULE:FACTORY of another PettingZoo parallel environment to train in, in place of the warehouse. Other defaults
+    go with it: --agent gru, --last-action, --rollout.epsilon-end 0.05 and --rollout.epsilon-steps 200000."""
     algo: Algo = "qmix"
     """How the robots' values are mixed: qmix, vdn or iql."""
     team_reward: TeamReward = "mean"
     """What the team is paid of its robots' rewards: their mean or their sum."""
     truncation: Truncation = "bootstrap"
     """What comes after a time limit: bootstrap counts the value of going on, end counts nothing."""
+    last_action: bool = False
+    """Show each agent its own last action too, behind its observation; a warehouse's robots see what they do."""
     seed: int = 0
     """Fixes the parameters in the beginning, the episodes and the exploration."""
     minutes: float = 7.5
@@ -107,6 +110,8 @@ class TrainConfig:
         choices = {"algo": ALGOS, "team_reward": get_args(TeamReward), "truncation": get_args(Truncation)}
         for name, valid in choices.items():
             require(getattr(self, name) in valid, name, getattr(self, name), ", ".join(valid))
+        known = bool(self.env) or not self.last_action
+        require(known, "last_action", self.last_action, "false for the warehouse, whose observation holds it")
         require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
         usable = math.isfinite(self.minutes) and self.minutes >= SHORTEST
         require(usable, "minutes", self.minutes, f"a finite number from {SHORTEST} up")
@@ -128,6 +133,16 @@ class TrainConfig:
             self.replay >= sequences, "replay", self.replay, f"at least rollout.envs x rollout.sequence, {sequences}"
         )
         require(1 <= self.warmup <= self.replay, "warmup", self.warmup, f"1 to the replay's capacity, {self.replay}")
+
+
+def defaults_elsewhere() -> TrainConfig:
+    """Return the settings to begin with for an environment that is not the warehouse (its `env` is to be filled in).
+
+    An agent that knows nothing but its present observation does the same again wherever that leaves everything as it
+    was: it stands still for ever. With a memory and its own last action it can tell (docs/training.md).
+    """
+    rollout = RolloutConfig(epsilon_end=0.05, epsilon_steps=200_000)
+    return TrainConfig(env="?", last_action=True, agent=AgentConfig(kind="gru"), rollout=rollout)
 
 
 def read_config(path: Path) -> tuple[TrainConfig, dict[str, str]]:

@@ -33,6 +33,21 @@ def test_a_run_begins_with_the_settings_of_another_and_tells_how_far_it_is(
     assert "config belongs to a new run" in error
 
 
+def test_another_environment_has_other_defaults(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train = ["train", "--env", "tests.policies.tiny_envs:Guess", "--steps", "64", "--run", str(run), *QUICK]
+    fleetmix.main([*train, "--rollout.workers", "0", "--rollout.epsilon-steps", "90000"])
+    config = load_run(run).config
+    assert (config.agent.kind, config.last_action) == ("gru", True)
+    assert (config.rollout.epsilon_end, config.rollout.epsilon_steps) == (0.05, 90_000)
+    # What a file says counts, whatever its environment.
+    other = tmp_path / "other"
+    changes = ["--env", "tests.policies.tiny_envs:Uneven", "--agent", "mlp", "--run", str(other)]
+    fleetmix.main(["train", "--config", str(run / "config.yaml"), *changes])
+    agent = dataclasses.replace(config.agent, kind="mlp")
+    assert load_run(other).config == dataclasses.replace(config, env="tests.policies.tiny_envs:Uneven", agent=agent)
+
+
 def test_a_run_in_an_environment_of_ones_own_is_exported_from_any_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

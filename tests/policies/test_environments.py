@@ -35,6 +35,20 @@ def test_agents_of_different_size_are_padded_and_masked():
     assert env.totals() == {"steps": 2.0}
 
 
+def test_agents_may_observe_their_own_last_action():
+    env = TeamEnv(EnvSource(factory=f"{TINY}:Uneven", last_action=True))
+    assert env.team.observation_scale.tolist() == [8, 200, 4, 1, 1, 1]
+    assert env.team.state_scale.tolist() == [8, 200, 4, 8, 200, 4]  # which holds the observations alone
+    observation, state, mask = arrays(env)
+    env.reset(107, observation, state, mask)
+    assert observation.tolist() == [[0, 7, 0, 0, 0, 0]] * 2
+    env.step([1, 2], observation, state, mask)
+    assert observation.tolist() == [[1, 7, 0, 0, 1, 0], [1, 7, 3, 0, 0, 1]]
+    assert state.tolist() == [1, 7, 0, 1, 7, 3]
+    env.reset(107, observation, state, mask)
+    assert observation.tolist() == [[0, 7, 0, 0, 0, 0]] * 2
+
+
 def test_the_episode_ends_for_good_when_one_agent_does():
     env = TeamEnv(EnvSource(factory=f"{TINY}:Leaving"))
     views = arrays(env)

@@ -201,3 +201,34 @@ class Slow(Guess):
     def step(self, actions: dict[str, int]) -> Any:
         time.sleep(0.4)
         return super().step(actions)
+
+
+class Corner(ParallelEnv[str, Any, int]):
+    """Two agents see nothing, and are paid for each action that is not their last one, which is 0 at first; 6 steps."""
+
+    metadata = {"name": "corner"}  # noqa: RUF012 # as PettingZoo has it
+
+    def __init__(self) -> None:
+        self.possible_agents = ["left", "right"]
+        self._box, self._turn = Box(0.0, 1.0, (1,), np.float32), Discrete(2)
+
+    def observation_space(self, agent: str) -> Box:
+        return self._box
+
+    def action_space(self, agent: str) -> Discrete:
+        return self._turn
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Any]:
+        self.agents, self._time, self._last = list(self.possible_agents), 0, dict.fromkeys(self.possible_agents, 0)
+        return self._observe(), {agent: {} for agent in self.agents}
+
+    def step(self, actions: dict[str, int]) -> Any:
+        rewards = {agent: float(actions[agent] != self._last[agent]) for agent in self.agents}
+        self._time, self._last = self._time + 1, dict(actions)
+        agents, done = self.agents, self._time >= 6
+        self.agents = [] if done else agents
+        no = dict.fromkeys(agents, False)
+        return self._observe(), rewards, no, dict.fromkeys(agents, done), {agent: {} for agent in agents}
+
+    def _observe(self) -> dict[str, Any]:
+        return {agent: np.zeros(1, np.float32) for agent in self.possible_agents}
