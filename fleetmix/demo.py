@@ -66,6 +66,6 @@ def demo(config: TrainConfig, folder: Path, episodes: int, log: Callable[[str], 
     write_atomically(folder / "table.json", as_json(rows).encode())
 
     plot_learning_curve(folder / "metrics.csv", rows, folder / "learning_curve.png")
-    shown: list[tuple[FleetPolicy, Controller | None]] = [(AlwaysGo(), None), (fleet, fleet.control)]
+    shown: list[tuple[FleetPolicy, Controller | None]] = [(AlwaysGo(scene.right_of_way), None), (fleet, fleet.control)]
     film(shown, replace(scene, drive="velocity"), layout, FILM_SEED, folder / "fleet.gif")
     return rows

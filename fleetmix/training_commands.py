@@ -5,7 +5,7 @@ A command imports what it runs, so that help and mistakes come at once: torch al
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -17,6 +17,10 @@ from policies.planners.names import POLICIES, SOLO, PlannerName, PolicyName
 from policies.runs.config import TrainConfig
 from sim.errors import InputError, require
 from sim.scene import open_scene
+
+if TYPE_CHECKING:
+    from policies.evaluate import LookOn
+    from policies.results import Row
 
 Place = Annotated[Path, tyro.conf.Positional]
 Settings = Annotated[TrainConfig, tyro.conf.arg(name="")]
@@ -70,20 +74,18 @@ def evaluate(
     """
     if (run is None) == (policy is None):
         given = "neither is given" if run is None else f"both are given, {run} and {policy}"
-        raise InputError(f"run and --policy: {given}; valid is a run folder, or one of {', '.join(POLICIES)}")
+        valid = ", ".join(map(repr, POLICIES))
+        raise InputError(f"run and --policy: {given}; valid is a run folder, or one of {valid}")
     from export.fleet.record_policy import record_policy
-    from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns, run_solo
+    from policies.evaluate import choose_scene, evaluate_fleet, evaluate_returns
     from policies.fleet_policies import GreedyPolicy
-    from policies.results import as_json, make_row, without_times
+    from policies.results import as_json, without_times
     from policies.runs.folder import EVALUATION, load_agent, load_run
     from policies.without_run import evaluate_without_run
 
     watch = record_policy(options.record, options.record_scans, log)
     if policy is not None:
-        scene, layout = open_scene(options.scene or "small", options.robots, options.drive)
-        solo = make_row(SOLO, scene, run_solo(scene, layout, options.seeds))
-        rows = evaluate_without_run([policy, *against], scene, layout, options.seeds, solo.throughput, watch)
-        show([*rows, solo], options.json)
+        show(_measure([policy, *against], options, watch), options.json)
         return
     assert run is not None
     opened = load_run(run)
@@ -102,6 +104,17 @@ def evaluate(
         write_atomically(opened.path / EVALUATION, as_json(without_times(rows)).encode())
     rows[-1:-1] = evaluate_without_run(against, scene, layout, options.seeds, rows[-1].throughput)
     show(rows, options.json)
+
+
+def _measure(names: list[PolicyName], options: EvalConfig, watch: "LookOn | None") -> "list[Row]":
+    """Return the rows of policies that need no run, and of the robots alone."""
+    from policies.evaluate import run_solo
+    from policies.results import make_row
+    from policies.without_run import evaluate_without_run
+
+    scene, layout = open_scene(options.scene or "small", options.robots, options.drive)
+    solo = make_row(SOLO, scene, run_solo(scene, layout, options.seeds))
+    return [*evaluate_without_run(names, scene, layout, options.seeds, solo.throughput, watch), solo]
 
 
 def benchmark(config: Benchmarking) -> None:

@@ -54,6 +54,10 @@ class DecisionTimes:
         """Note what one decision took for the whole fleet, by `time.thread_time` [s]."""
         self._took += [1e6 * seconds / self._robots, *self._idle]
 
+    def add_to_periods(self, seconds: Sequence[float]) -> None:
+        """Note what else was decided for the whole fleet, in each of the control periods up to now [s]."""
+        self._took = [took + 1e6 * more / self._robots for took, more in zip(self._took, seconds, strict=True)]
+
     def told_of(self, episode: Episode) -> Episode:
         """Return the episode with what its decisions took."""
         mean, p99 = float(np.mean(self._took)), float(np.percentile(self._took, 99))

@@ -60,6 +60,8 @@ def run_episode(env: WarehouseEnv, policy: FleetPolicy, seed: int, first_robot: 
 
     for infos in play(env, seed, act, first_robot):
         meter.add(infos)
+    if env.warehouse.sensors.traffic is not None:
+        times.add_to_periods(env.warehouse.sensors.traffic.took[1:])  # the first is the reset's
     return times.told_of(meter.episode())
 
 
@@ -125,7 +127,7 @@ def evaluate_fleet(
     solo = run_solo(scene, layout, seeds)
     alone = throughput(solo, scene)
     rows = []
-    for policy in (AlwaysGo(), *policies):
+    for policy in (AlwaysGo(scene.right_of_way), *policies):
         given = not isinstance(policy, AlwaysGo)
         with (
             WarehouseEnv(scene, layout=layout, controller=controller if given else None) as env,

@@ -10,6 +10,7 @@ from policies.agent import AgentNetwork
 from policies.planners.names import ALWAYS_GO
 from sim.errors import InputError
 from sim.observation import MANEUVERS
+from sim.scene import RightOfWayMode
 
 
 class FleetPolicy(Protocol):
@@ -60,9 +61,14 @@ class GreedyPolicy:
 
 
 class AlwaysGo:
-    """Every robot follows its own shortest path and leaves the rest to the governor."""
+    """Every robot follows its own shortest path and leaves the rest to right of way and governor.
 
-    name: str = ALWAYS_GO
+    Args:
+        rules: the scene's rules of right of way, which its name tells.
+    """
+
+    def __init__(self, rules: RightOfWayMode = "none") -> None:
+        self.name: str = ALWAYS_GO[rules]
 
     def reset(self, robots: int) -> None:
         """Remember nothing between decisions."""

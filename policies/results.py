@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from policies.communication import bytes_per_second
 from policies.episode import Episode, per_robot_hour, throughput
 from sim.scene import SceneConfig
 
@@ -49,6 +50,8 @@ class Row:
     """Mean processor time to decide, a robot and control period [us]; nan where it was not measured."""
     decision_us_p99: float
     """99% of the control periods took at most so long, a robot, in the mean of the episodes [us]; likewise."""
+    radio_bytes: float
+    """What a robot sends, and is sent by a planner, in a second [bytes]."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def make_row(policy: str, scene: SceneConfig, episodes: Sequence[Episode], solo_
         empty_episodes=sum(episode.totals["deliveries"] == 0 for episode in episodes),
         decision_us=float(np.mean([episode.decision_us for episode in episodes])),
         decision_us_p99=float(np.mean([episode.decision_us_p99 for episode in episodes])),
+        radio_bytes=bytes_per_second(policy, scene),
     )
 
 

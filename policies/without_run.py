@@ -9,7 +9,7 @@ from policies.episode import Episode
 from policies.evaluate import LookOn, run_episode, run_solo
 from policies.fleet_policies import AlwaysGo
 from policies.planners.episode import run_planner
-from policies.planners.names import ALWAYS_GO, SOLO, PlannerName, PolicyName, SoloName
+from policies.planners.names import PLANNERS, SOLO, PlannerName, PolicyName, SoloName, rules_of
 from policies.results import Row, make_row
 from sim.env import WarehouseEnv
 from sim.layout import Layout
@@ -28,15 +28,16 @@ def play_without_run(
 
     Args:
         name: of the policy.
-        scene: the scene, the fleet and the drive model.
+        scene: the scene, the fleet and the drive model; the name alone tells the rules of right of way.
         layout: its map.
         seeds: of the episodes.
         watch: looks on, unless each robot is alone.
     """
+    scene = replace(scene, right_of_way=rules_of(name))
     if name == SOLO:
         return run_solo(scene, layout, seeds)
-    if name == ALWAYS_GO:
-        always_go = AlwaysGo()
+    if name not in PLANNERS:
+        always_go = AlwaysGo(scene.right_of_way)
         with WarehouseEnv(scene, layout=layout) as env, watch(env.warehouse, always_go) if watch else nullcontext():
             return [run_episode(env, always_go, seed) for seed in seeds]
     _compile(name)
@@ -58,7 +59,7 @@ def evaluate_without_run(
     rows: list[Row] = []
     for name in dict.fromkeys(names):
         episodes = play_without_run(name, scene, layout, seeds, watch if not rows else None)
-        rows.append(make_row(name, scene, episodes, solo_throughput))
+        rows.append(make_row(name, replace(scene, right_of_way=rules_of(name)), episodes, solo_throughput))
     return rows
 
 

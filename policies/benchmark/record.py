@@ -7,6 +7,7 @@ table.md, table.csv, table.json, throughput.png   once all are played
 import hashlib
 import json
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def _read(length: int, totals: dict[str, float], *times: float | None) -> Episod
 
 
 def _show(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return shlex.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _hash_of_maps(config: BenchmarkConfig) -> str:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 from policies.benchmark.record import Key, Record
 from policies.benchmark.settings import BenchmarkConfig
 from policies.episode import Episode, throughput
-from policies.planners.names import SOLO, PolicyName, SoloName
+from policies.planners.names import SOLO, PolicyName, SoloName, rules_of
 from policies.results import Row, make_row
 from sim.errors import RunError
 from sim.interrupt import Interrupt
@@ -52,7 +53,8 @@ def run_benchmark(config: BenchmarkConfig, log: Callable[[str], None]) -> list[R
     for scene, _ in fleets:
         alone = throughput([record.episodes[_key(scene, SOLO, seed)] for seed in seeds], scene)
         for name in (*names[1:], SOLO):
-            rows.append(make_row(name, scene, [record.episodes[_key(scene, name, seed)] for seed in seeds], alone))
+            ruled = replace(scene, right_of_way=rules_of(name))
+            rows.append(make_row(name, ruled, [record.episodes[_key(scene, name, seed)] for seed in seeds], alone))
     return rows
 
 

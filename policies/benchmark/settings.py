@@ -41,7 +41,7 @@ class BenchmarkConfig:
 
     def __post_init__(self) -> None:
         require(len(self.scenes) > 0, "scenes", "empty", "at least one scene")
-        require(len(self.policies) > 0, "policies", "empty", f"at least one of {', '.join(POLICIES)}")
+        require(len(self.policies) > 0, "policies", "empty", f"at least one of {', '.join(map(repr, POLICIES))}")
         require(self.episodes >= 1, "episodes", self.episodes, "a whole number from 1 up")
         require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
         require(self.processes >= 1, "processes", self.processes, "a whole number from 1 up")

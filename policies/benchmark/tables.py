@@ -10,7 +10,7 @@ from policies.results import Row
 
 _COLUMNS = (
     "scene", "robots", "policy", "deliveries a robot-hour", "by legs", "of solo", "contacts: robots + racks",
-    "deadlocks", "us a decision (99%)",
+    "deadlocks", "us a decision (99%)", "bytes/s",
 )  # fmt: skip
 
 
@@ -35,7 +35,8 @@ def as_markdown(rows: Sequence[Row], command: str) -> str:
             *_lines(["scene, robots", *names], overview),
             "",
             "By legs: picks and deliveries, each half an order. Contacts a robot-hour; deadlocks in all episodes.",
-            "A decision: us of processor time for each robot in each control period, mean and 99%.",
+            "A decision: us of processor time for each robot in each control period, mean and 99%;",
+            "of always-go, what right of way takes. Bytes: what a robot sends, and is sent by a planner.",
             "",
             *_lines(_COLUMNS, [_cells(row) for row in rows]),
             "",
@@ -71,6 +72,7 @@ def _cells(row: Row) -> list[str]:
         f"{row.robot_contacts:.2f} + {row.rack_contacts:.2f}",
         str(row.deadlocks),
         "" if math.isnan(row.decision_us) else f"{row.decision_us:.1f} ({row.decision_us_p99:.0f})",
+        f"{row.radio_bytes:.0f}",
     ]
 
 

@@ -45,7 +45,7 @@ def run_planner(warehouse: Warehouse, name: PlannerName, seed: int) -> Episode:
 
 def run_alone(scene: SceneConfig, layout: Layout, seed: int) -> Episode:
     """Play an episode of each robot alone, with the start and the orders that it has in the fleet; return their sum."""
-    warehouse = Warehouse(replace(scene, robots=1), layout.guided(1))
+    warehouse = Warehouse(replace(scene, robots=1, right_of_way="none"), layout.guided(1))
     fields, episodes = Fields(layout), []
     for robot in range(scene.robots):
         warehouse.reset(seed, robot)

@@ -1,5 +1,6 @@
 """The simulator's side of right of way: the robots' own code, compiled, and the radio between them."""
 
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -81,6 +82,8 @@ class Traffic:
             counts=np.zeros(n, np.int64),
         )
         """What is on the air."""
+        self.took: list[float] = []
+        """Processor time that each control period of this episode took, of the whole fleet [s]."""
         self._costs = layout.costs
         self._to_goal = np.zeros((n, cells))
         self._goals = np.zeros(n, np.int64)
@@ -93,6 +96,7 @@ class Traffic:
     def start(self, poses: NDArray[np.float64]) -> None:
         """Begin an episode at `poses` [robots, 3]."""
         self._period = 0
+        self.took.clear()
         self.radio.arrived.fill(-1)
         columns = self._layout.columns
         for name, (x, y, _) in enumerate(poses.tolist()):
@@ -110,12 +114,14 @@ class Traffic:
 
     def update(self) -> None:
         """Let all broadcast, then let each robot compute a control period from what it heard."""
+        started = time.thread_time()
         listen(self.records, self.radio, self._period, self._range, self.rules.period)
         keep_all(
             self.records, self.memory, self._goals, self._layout.blocked, self._costs, self._to_goal, self.radio,
             self._scratch, self.rules,
         )  # fmt: skip
         self._period += 1
+        self.took.append(time.thread_time() - started)
 
 
 @kernel

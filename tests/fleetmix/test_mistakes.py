@@ -97,7 +97,7 @@ def test_a_map_with_room_for_fewer_robots_than_it_asks_for(tmp_path: Path, capsy
         (["train", "--env", "mpe2.simple_spread_v3:nothing"], ["nothing"]),
         (["train", "--env", "tests.fleetmix.test_mistakes:continuous"], ["Box", "Discrete"]),
         (["evaluate", "no/such/run"], ["'no/such/run'", "does not exist"]),
-        (["evaluate"], ["run and --policy: neither is given; valid is a run folder, or one of always-go"]),
+        (["evaluate"], ["run and --policy: neither is given; valid is a run folder, or one of 'always-go'"]),
         (["drive", "no/such/run"], ["no/such/run", "neither"]),
         (["trian"], ["'trian' is no command; did you mean train? valid are train, ", ", robot, stop"]),
         (["--verbose"], ["'--verbose' is no command; valid are train"]),

@@ -9,7 +9,7 @@ import fleetmix
 from tests.fleetmix.conftest import fail
 
 
-@pytest.mark.parametrize("name", ["always-go, no rules", "pibt", "rhcr"])
+@pytest.mark.parametrize("name", ["always-go", "always-go, claims alone", "always-go, no rules", "pibt", "rhcr"])
 def test_a_policy_that_needs_no_run_is_evaluated_by_its_name(name: str, tmp_path: Path) -> None:
     file = tmp_path / "rows.json"
     fleetmix.main(
@@ -21,6 +21,7 @@ def test_a_policy_that_needs_no_run_is_evaluated_by_its_name(name: str, tmp_path
     assert (rows[0]["scene"], rows[0]["robots"]) == ("crossing", 3)
     assert 0.0 < rows[0]["decision_us"] < rows[0]["decision_us_p99"]
     assert rows[0]["throughput_by_legs"] > 0.0
+    assert rows[0]["radio_bytes"] == {"always-go, no rules": 490, "pibt": 1130, "rhcr": 1130}.get(name, 4880)
 
 
 def test_planners_are_shown_beside_a_run_and_kept_out_of_its_record(trained: Path, tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_a_benchmark_that_cannot_be_played_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "neither is given; valid is a run folder, or one of always-go, no rules, pibt, rhcr"),
+        ([], "neither is given; valid is a run folder, or one of 'always-go', 'always-go, claims alone', "),
         (["somewhere", "--policy", "pibt"], "both are given, somewhere and pibt"),
         (["--policy", "pibt", "--scene", "crossing", "--robots", "14"], "robots is 14, but layout crossing has room"),
         (["--policy", "cbs"], "'cbs'"),

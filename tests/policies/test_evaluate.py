@@ -33,8 +33,6 @@ LAYOUT = load_layout("small")
 class AlwaysStop(AlwaysGo):
     """Never moves."""
 
-    name = "always-stop"
-
     def act(self, observations):
         return np.full(len(observations), MANEUVERS.index("stop"), np.int64)
 
@@ -117,6 +115,22 @@ def test_times_of_decisions_worked_by_hand() -> None:
     told = times.told_of(Episode(0.0, 50, {}))
     assert (told.decision_us, told.decision_us_p99) == pytest.approx((5.0, 20.0))
     assert told == Episode(0.0, 50, {})  # equal episodes are equal, whatever they took
+
+
+def test_what_rules_take_counts_in_every_control_period() -> None:
+    # A decision of 40 us in the first of two periods and rules of 10 and 20 us, for 2 robots: 25 and 10 us each.
+    times = DecisionTimes(SMALL, 2)
+    times.add(40e-6)
+    times.add_to_periods([10e-6, 20e-6])
+    assert times.told_of(Episode(0.0, 1, {})).decision_us == pytest.approx(17.5)
+    ruled = dataclasses.replace(SMALL, time_limit=4.0, right_of_way="plans")
+    with WarehouseEnv(ruled) as by_rules, WarehouseEnv(dataclasses.replace(ruled, right_of_way="none")) as without:
+        policies = AlwaysGo("plans"), AlwaysGo("none")
+        took = [
+            run_episode(env, policy, 1).decision_us for env, policy in zip((by_rules, without), policies, strict=True)
+        ]
+    assert took[0] > 2 * took[1]
+    assert [policy.name for policy in policies] == ["always-go", "always-go, no rules"]
 
 
 def test_a_shared_network_drives_any_fleet_and_one_of_own_parameters_only_its_own() -> None:

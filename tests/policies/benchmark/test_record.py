@@ -68,7 +68,10 @@ def test_episodes_are_found_again(config: BenchmarkConfig) -> None:
         ({"episodes": 3}, "episodes 2, not 3;"),
         ({"seed": 5, "drive": "wheels"}, "seed 0, not 5; drive velocity, not wheels;"),
         ({"robots": (2, 3)}, "robots 2, not 2 3; maps "),
-        ({"policies": ("pibt",)}, "policies always-go, no rules pibt rhcr, not pibt;"),
+        (
+            {"policies": ("pibt",)},
+            "policies always-go 'always-go, claims alone' 'always-go, no rules' pibt rhcr, not ",
+        ),
         ({"time_limit": 30.0}, "time_limit 60.0, not 30.0;"),
     ],
 )

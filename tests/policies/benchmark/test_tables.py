@@ -14,7 +14,7 @@ from policies.benchmark.settings import BenchmarkConfig
 from policies.benchmark.tables import as_csv, as_markdown
 from policies.results import Row
 
-ROW = Row("pibt", "small", 4, "velocity", 20, 208.26, 9.14, 212.5, 8.0, 0.881, 0.25, 0.0, 3, 0, 11.26, 79.6)
+ROW = Row("pibt", "small", 4, "velocity", 20, 208.26, 9.14, 212.5, 8.0, 0.881, 0.25, 0.0, 3, 0, 11.26, 79.6, 1130.0)
 ROWS = [
     replace(ROW, scene=scene, robots=robots, policy=policy, throughput=throughput)
     for scene, robots in (("small", 4), ("small", 8), ("depot", 16))
@@ -25,15 +25,15 @@ ROWS = [
 def test_markdown_shows_throughput_side_by_side_and_all_figures_of_each_row() -> None:
     lines = as_markdown(ROWS, "fleetmix benchmark").splitlines()
     assert "| small 8 | 208 ± 9 | 226 ± 9 | 96.3 ± 9.1 |" in lines
-    assert "| depot | 16 | pibt | 208 ± 9 | 212 ± 8 | 0.88 | 0.25 + 0.00 | 3 | 11.3 (80) |" in lines
+    assert "| depot | 16 | pibt | 208 ± 9 | 212 ± 8 | 0.88 | 0.25 + 0.00 | 3 | 11.3 (80) | 1130 |" in lines
     assert lines[-1] == "`fleetmix benchmark`"
     widths = {line.count("|") for line in lines if line.startswith("|")}
-    assert widths == {5, 10}  # four columns, and nine
+    assert widths == {5, 11}  # four columns, and ten
 
 
 def test_what_was_not_measured_is_left_empty() -> None:
     nothing = replace(ROW, throughput_ci95=math.nan, decision_us=math.nan, decision_us_p99=math.nan)
-    assert "| small | 4 | pibt | 208 | 212 ± 8 | 0.88 | 0.25 + 0.00 | 3 |  |" in as_markdown([nothing], "")
+    assert "| small | 4 | pibt | 208 | 212 ± 8 | 0.88 | 0.25 + 0.00 | 3 |  | 1130 |" in as_markdown([nothing], "")
     assert next(csv.DictReader(io.StringIO(as_csv([nothing]))))["decision_us"] == ""
 
 
