@@ -104,6 +104,8 @@ class FleetRecording:
         }  # fmt: skip
         if observed:
             arrays |= {"observation": sensors.observations, "fresh": self._fresh}
+        if observed and sensors.traffic is not None:
+            arrays["record"] = sensors.records
         if self._q_values is not None:
             arrays["q_values"] = np.zeros((len(self._chosen), len(MANEUVERS)), np.float32)
         return arrays

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from export.recorder.block import Block
 from export.recordings import ros, shapes, topics
+from export.recordings.traffic import rights_of_way, way_of
 from sim.layout import Layout, parse_layout
 
 METADATA = "fleetmix"
 """Name of the metadata record in the file."""
 _CHANGED = 1e-6
 """Commands that differ by less are the same [m/s, rad/s]."""
+_LASTING = 3
+"""Decisions for which a robot has waited for the same cell before that is an event: who follows waits for shorter."""
 _SINGULAR = {"deliveries": "delivery", "picks": "pick"}
 """What one of the orders' events is called, where it isn't called what they are counted under."""
 _CONTACTS = ("robot_contact", "rack_contact")
@@ -39,6 +42,9 @@ class RecordingMessages:
         self._scene: dict[str, Any] = {}
         self._started = 0
         self._last: dict[str, NDArray[Any]] = {}
+        self._columns = 0
+        self._refused: dict[str, tuple[int, int]] = {}  # the cell that each waits for, and since how many decisions
+        self._ways: dict[str, list[int]] = {}
 
     def write(self, block: Block) -> None:
         """Write what a block holds."""
@@ -54,6 +60,7 @@ class RecordingMessages:
                 self._started, self._started, name, "application/schema+json", json.dumps(schema, indent=1).encode()
             )
         layout = parse_layout(values["layout"], "recording")
+        self._columns = layout.columns
         self._put(topics.MAP, topics.MAP, 0.0, ros.occupancy(self._started, layout))
         self._draw_scene(layout)
         self._writer.flush()
@@ -146,7 +153,7 @@ class RecordingMessages:
         return np.flatnonzero(row[name] > self._last.get(name, 0)).tolist()
 
     def _write_decision(self, time: float, row: Row) -> None:
-        robots = []
+        robots, rights = [], rights_of_way(row["record"]) if "record" in row else []
         for i, name in enumerate(self._robots):
             own: dict[str, Any] = {
                 "robot": name,
@@ -157,10 +164,30 @@ class RecordingMessages:
             if "remaining" in row:
                 own["remaining_path"] = round(float(row["remaining"][i]), 2)
             own |= {key: _exact(row[key][i]) for key in ("q_values", "observation") if key in row}
+            own |= self._rights(time, i, rights[i], row["record"][i]) if rights else {}
             if "fresh" in row:
                 own["fresh"] = bool(row["fresh"][i])
             robots.append(own)
         self._tell(topics.DECISIONS, time, {"time": time, "robots": robots})
+
+    def _rights(self, time: float, robot: int, own: dict[str, Any], record: NDArray[np.float64]) -> dict[str, Any]:
+        """Return a robot's claims as its decision holds them; tell of a claim that stays refused, and of a new way."""
+        name, wanted = self._robots[robot], own.get("wanted_cell", -1)
+        if "refused_by" in own:
+            own["refused_by"] = self._robots[own["refused_by"]]
+        before, since = self._refused.get(name, (-1, 0))
+        since = since + 1 if wanted == before else 0
+        self._refused[name] = wanted, since
+        if wanted >= 0 and since == _LASTING:
+            by = f", claimed by {own['refused_by']}" if "refused_by" in own else ""
+            detail = f"cell ({wanted % self._columns}, {wanted // self._columns}){by}"
+            self._tell(topics.EVENTS, time, {"time": time, "kind": "refused", "robot": name, "detail": detail})
+        way = way_of(record)
+        if way and way[-1:] != self._ways.get(name, [])[-1:]:
+            self._ways[name] = way
+            points = [(cell % self._columns + 0.5, cell // self._columns + 0.5) for cell in (*own["claims"], *way[1:])]
+            self._put(f"/{name}/{topics.PLAN}", topics.PLAN, time, ros.path(self._at(time), points))
+        return own
 
     def _tell(self, topic: str, time: float, values: Mapping[str, Any]) -> None:
         rounded = {**values, "time": round(values["time"], 6)}

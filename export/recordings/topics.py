@@ -62,9 +62,14 @@ SCHEMAS: dict[str, dict[str, Any]] = {
                         "remaining_path": {**_NUMBER, "description": "to the goal [m]"},
                         "q_values": {**_NUMBERS, "description": "of each choice, where a network chose"},
                         "observation": {**_NUMBERS, "description": "float32, as the network was given it"},
+                        "claims": {**_NUMBERS, "description": "cells of the map, row by row, that it may enter"},
+                        "priority": {**_NUMBER, "description": "higher goes first"},
+                        "wanted_cell": {**_NUMBER, "description": "the cell that it waits for, where there is one"},
+                        "refused_by": {**_TEXT, "description": "who claims or asks for that cell"},
                         "fresh": {"type": "boolean", "description": "whether the network forgot the past before it"},
                     },
                     "q_values", "observation", "fresh", "remaining_path",
+                    "claims", "priority", "wanted_cell", "refused_by",
                 ),
             },
         },
@@ -92,7 +97,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "kind": {
                 **_TEXT,
                 "description": "episode (it begins), pick, delivery (or what else the orders count), robot_contact, "
-                "rack_contact (it begins), drives, stops (why), dropped (messages, why), process (another is obeyed)",
+                "rack_contact (it begins), refused (a claim), drives, stops (why), dropped (messages, why), "
+                "process (another is obeyed)",
             },
             "robot": {**_TEXT, "description": "whom it concerns; nothing where it is the whole fleet"},
             "detail": _TEXT,

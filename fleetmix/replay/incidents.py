@@ -53,6 +53,8 @@ def _told(recording: Recording, event: Event) -> Incident | None:
         return Incident(event.time, "contact", robot, f"{event.robot} touches a rack")
     if event.kind == "stops":
         return Incident(event.time, "stop", robot, f"{event.robot} stands: {event.detail}")
+    if event.kind == "refused":
+        return Incident(event.time, "refused", robot, f"{event.robot} is refused {event.detail}")
     if event.kind == "drives":
         return Incident(event.time, "other", robot, f"{event.robot} is driven")
     return Incident(event.time, "other", robot, f"{event.robot}: {event.kind} {event.detail}".strip())

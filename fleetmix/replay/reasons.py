@@ -63,7 +63,7 @@ def _reason(
     choice, goal = own["choice"], _goal(own)
     others = f"; {near}" if near else ""
     if "wanted_cell" in own and standing:
-        return Reason(time, f"{_claim(recording, own)} {goal.capitalize()}.", standing)
+        return Reason(time, f"{_claim(recording, own)} {goal.capitalize()}; {chosen}.", standing)
     if standing and choice == "stop":
         return Reason(time, f"Waits {goal}: it chose {chosen}{others}.", standing)
     if standing and held:
