@@ -23,7 +23,7 @@ from sim.warehouse import Warehouse
 WINDOW = 12.0
 """How far ahead is planned [s]."""
 EVERY = 1.0
-"""How often all is planned anew [s]."""
+"""All is planned anew after at most so long, and whenever a robot gets another goal [s]."""
 IMPROVEMENTS, IMPROVEMENTS_PER_ROBOT = 24, 3
 """How many groups are planned anew to improve a plan: at least, and for each robot."""
 LARGEST_GROUP = 5
@@ -68,24 +68,18 @@ class Rhcr:
         self._every = max(1, round(EVERY / self._period))
 
     def plan(self) -> None:
-        """Plan all ways anew, if it is time, else those of the robots that have just got another goal."""
+        """Plan all ways anew, if it is time or a robot has just got another goal: the others' best ways change too."""
         goals = self._ways.course.goals
         new = np.flatnonzero(goals != self._goals).tolist()
         self._goals[:] = goals
         now = self._ticks * self._period
         self._given[new] = now
         self._weights[:] = 1.0 + ((now - self._given) / OLD) ** 2
-        if self._ticks % self._every == 0:
+        if new or self._ticks % self._every == 0:
             self._departures.decide()
             self._departures.estimate(now)
             self._plan_all(now)
-            self._follow(range(self._n), now)
-        elif new:
-            self._departures.decide()
-            self._departures.estimate(now)
-            for robot in new:
-                self._plan_one(robot, now)
-            self._follow(new, now)
+            self._follow(now)
         self._ticks += 1
 
     def _plan_all(self, now: float) -> None:
@@ -158,11 +152,10 @@ class Rhcr:
         near = np.argsort(np.hypot(*offsets.T) + self._random.uniform(0.0, 3.0, self._n)).tolist()
         return [first, *(robot for robot in near if robot != first)][:size]
 
-    def _follow(self, robots: range | list[int], now: float) -> None:
-        """Put the plans of some robots in place of what is not decided of their ways."""
-        if len(robots) == self._n:
-            self._departures.rank_decided(now)
-        for robot in robots:
+    def _follow(self, now: float) -> None:
+        """Put the plans in place of what is not decided of the ways."""
+        self._departures.rank_decided(now)
+        for robot in range(self._n):
             self._ways.cut(robot, int(self._departures.keeps[robot]) + 1)
             for k in range(1, int(self._counts[robot])):
                 self._ways.append(robot, int(self._cells[robot, k]), float(self._times[robot, k]))
