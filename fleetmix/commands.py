@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fleetmix.compare_command import compare
 from fleetmix.fleet_commands import drive, export, fleet, keys, sign, verify
 from fleetmix.guide_command import guide
 from fleetmix.parsing import parse, write_completion
@@ -11,10 +12,8 @@ from fleetmix.seeing_commands import replay
 from fleetmix.training_commands import benchmark, demo, evaluate, scenes, train
 from policies.runs.config import TrainConfig, defaults_elsewhere, read_config
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command
-    for command in (train, evaluate, benchmark, export, verify, drive, fleet, replay, keys, sign, guide, scenes, demo)
-}
+_ALL = (train, evaluate, compare, benchmark, export, verify, drive, fleet, replay, keys, sign, guide, scenes, demo)
+COMMANDS: dict[str, Callable[..., None]] = {command.__name__: command for command in _ALL}
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -30,19 +30,24 @@ Benchmarking = Annotated[BenchmarkConfig, tyro.conf.arg(name="")]
 
 
 def train(
-    settings: Settings, short: Shortcuts, run: Path | None = None, resume: bool = False, config: Path | None = None
+    settings: Settings,
+    short: Shortcuts,
+    run: Path | None = None,
+    resume: bool = False,
+    config: Path | None = None,
+    seeds: int = 1,
 ) -> None:
     """Train a fleet.
 
     Args:
         settings: everything that decides how training goes.
         short: short forms.
-        run: the run folder; by default runs/SCENE-ALGO-SEED.
+        run: the run folder; by default runs/SCENE-ALGO-SEED. With several seeds, the folder that holds theirs.
         resume: go on with the run in that folder.
         config: YAML file of settings, such as the config.yaml of a run folder; flags change what it says.
+        seeds: train so often, with --seed and those after it, side by side as far as the cores go.
     """
-    from policies.train import train as train_fleet
-
+    require(seeds >= 1, "seeds", seeds, "a whole number from 1 up")
     if run == Path():  # what an empty name means as well
         raise InputError("run is the folder where you are, or no name; valid is a folder of its own")
     if config is not None and resume:
@@ -50,6 +55,15 @@ def train(
     chosen = short.resolve(settings)
     if chosen.env and (short.scene, short.robots) != (None, None):
         raise InputError("scene and robots belong to the warehouse; valid with --env is to leave them out")
+    if seeds > 1:
+        from fleetmix.seeds import train_seeds
+
+        folder = run or _default_run(chosen).with_name(f"{_env_name(chosen)}-{chosen.algo}")
+        train_seeds(chosen, seeds, folder, resume)
+        log(f"next: fleetmix compare {folder}/seed-*")
+        return
+    from policies.train import train as train_fleet
+
     result = train_fleet(chosen, run or _default_run(chosen), resume)
     log(f"{result.steps:,} env steps in {result.seconds / 60:.1f} min; run folder: {result.run}")
     if result.interrupted:
@@ -186,5 +200,8 @@ def demo(settings: Settings, short: Shortcuts, run: Path = Path("runs/demo"), ep
 
 
 def _default_run(config: TrainConfig) -> Path:
-    name = config.env.replace(":", "-") or "-".join(config.mix.scenes) or Path(config.scene.layout).stem
-    return Path("runs") / f"{name}-{config.algo}-{config.seed}"
+    return Path("runs") / f"{_env_name(config)}-{config.algo}-{config.seed}"
+
+
+def _env_name(config: TrainConfig) -> str:
+    return config.env.replace(":", "-") or "-".join(config.mix.scenes) or Path(config.scene.layout).stem
