@@ -44,7 +44,7 @@ function schema(data) {
 
 const file = pinned(manifest.robots[name]);
 const { observation: spec, decision_period, control_period, actions, schema_version } = schema(file);
-if (schema_version !== 2) throw new Error(`schema version ${schema_version}; this example reads 2`);
+if (schema_version !== 3) throw new Error(`schema version ${schema_version}; this example reads 3`);
 const options = { intraOpNumThreads: 1, interOpNumThreads: 1 };
 const policy = await InferenceSession.create(file, options);
 const controller = await InferenceSession.create(pinned(manifest.controller), options);

@@ -15,7 +15,7 @@ LARGEST_MANIFEST = 2**20
 """Larger manifests are not read [bytes]."""
 LARGEST_FILE = 2**26
 """Larger files are not read [bytes]."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Goes up when an older robot could misread a newer file."""
 WRONG_STRUCTURE = (TypeError, KeyError, AttributeError, ValueError, ArithmeticError)
 """What reading values of the wrong type from JSON raises."""

@@ -159,6 +159,10 @@ def _verify_warehouse(
         for _ in play(env, seed, lambda observations: side_by_side.decide(observations, everything)):
             pass
     env.close()
+    if scene.right_of_way != "none":
+        report.unchecked.append(
+            "right of way as robots run it, in plain Python: it is code of this release, and in no file of the bundle"
+        )
     if manifest.controller is None:
         raise InputError(f"{bundle} has no controller, but its policies are for a warehouse; export it again")
     controller = files[manifest.controller].model

@@ -181,8 +181,8 @@ def test_files_that_tell_nothing_or_something_else_are_refused(bundle: Path) -> 
     path = bundle / "robot_0.onnx"
     with pytest.raises(InputError, match="no 'fleetmix' metadata"):
         OnnxPolicy(rewrite(path, key="other", value="{}"))
-    version = make_metadata(MLP).to_json().replace('"schema_version": 2', '"schema_version": 3')
-    with pytest.raises(InputError, match="its schema version is 3; this release reads 2"):
+    version = make_metadata(MLP).to_json().replace('"schema_version": 3', '"schema_version": 2')
+    with pytest.raises(InputError, match="its schema version is 2; this release reads 3"):
         OnnxPolicy(rewrite(path, key=METADATA_KEY, value=version))
     fewer = make_metadata(MLP).to_json().replace('"stop", ', "", 1)
     with pytest.raises(InputError, match="its metadata asks for"):

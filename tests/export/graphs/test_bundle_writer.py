@@ -111,7 +111,7 @@ def change(values: dict[str, Any], *keys: str, to: object) -> None:
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (["schema_version"], 99, "schema version is 99; this release reads 2"),
+        (["schema_version"], 99, "schema version is 99; this release reads 3"),
         (["robots"], {}, "lists no robot"),
         (["robots", "robot_0"], "other.onnx", "'other.onnx' is used but not listed"),
         (["controller"], "other.onnx", "'other.onnx' is used but not listed"),

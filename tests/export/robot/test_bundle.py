@@ -175,7 +175,7 @@ def drop_from_the_manifest(bundle: Path) -> None:
 
 def change_the_version(bundle: Path) -> None:
     values = json.loads((bundle / MANIFEST).read_text())
-    (bundle / MANIFEST).write_text(json.dumps({**values, "schema_version": 1}))
+    (bundle / MANIFEST).write_text(json.dumps({**values, "schema_version": 2}))
 
 
 def move_weights_out(bundle: Path) -> None:
@@ -230,7 +230,7 @@ def put_a_pipe(bundle: Path) -> None:
         (lambda bundle: (bundle / "robot_0.onnx").unlink(), "No such file"),
         (lambda bundle: (bundle / MANIFEST).unlink(), "can't read its manifest.json"),
         (drop_from_the_manifest, "'controller.onnx' is used but not listed"),
-        (change_the_version, "its schema version is 1; this release reads 2"),
+        (change_the_version, "its schema version is 2; this release reads 3: export it again"),
         (move_weights_out, "weights in another file"),
         (grow, "more than 10000 nodes"),
         (age, "its operator set is 99; valid is at most 20"),

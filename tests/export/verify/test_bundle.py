@@ -238,3 +238,9 @@ def test_each_robot_sees_its_own_row_alone(gru_bundle: Path) -> None:
     fleet.reset(2)
     rows[:, 1] = rng.uniform(spec.low, spec.high, (20, spec.size))
     assert [fleet.act(row)[0] for row in rows] == first
+
+
+def test_right_of_way_is_said_not_to_be_verified(tmp_path: Path) -> None:
+    scene = dataclasses.replace(SCENE, right_of_way="plans")
+    bundle = write_bundle(make_agent(MLP, scene), make_metadata(MLP, scene), tmp_path / "bundle", 2).path
+    assert "NOT verified: right of way as robots run it" in str(verify_bundle(bundle, episodes=1))
