@@ -28,12 +28,13 @@ class EnvError(InputError):
         return cls(f"env {env}: {found}; valid is {valid}")
 
 
-def build_env(name: str, folder: str = "") -> "ParallelEnv[str, Any, int]":
+def build_env(name: str, folder: str = "", arguments: Mapping[str, Any] | None = None) -> "ParallelEnv[str, Any, int]":
     """Return what the factory `module:factory` makes.
 
     Args:
         name: of the factory; its module is looked for among what is installed and in the working folder.
         folder: where it is looked for as well.
+        arguments: what the factory is called with, by name.
 
     Raises:
         InputError: there is no such factory.
@@ -41,13 +42,15 @@ def build_env(name: str, folder: str = "") -> "ParallelEnv[str, Any, int]":
     """
     factory = _find_factory(name, folder)
     try:
-        inspect.signature(factory).bind()
+        inspect.signature(factory).bind(**(arguments or {}))
     except TypeError as error:
-        raise EnvError(f"env {name!r}: {error}; valid is a factory that is called without arguments") from error
+        raise EnvError(
+            f"env {name!r}: {error}; valid is a factory that takes env_args, {dict(arguments or {})}"
+        ) from error
     except ValueError:  # what is compiled may tell no signature
         pass
     with own_code(name, "its factory"):
-        env = factory()
+        env = factory(**(arguments or {}))
     if isinstance(env, AECEnv):
         raise EnvError(
             f"env {name!r} made an AEC environment, whose agents act in turn; valid is a parallel one: "
@@ -121,7 +124,7 @@ def kind(value: object) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _find_factory(name: str, folder: str) -> Callable[[], Any]:
+def _find_factory(name: str, folder: str) -> Callable[..., Any]:
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
         raise InputError(f"env is {name!r}; valid is MODULE:FACTORY, such as mpe2.simple_spread_v3:parallel_env")

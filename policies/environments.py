@@ -39,7 +39,9 @@ class EnvSource:
     layout: str = ""
     """The text of the warehouse's map."""
     factory: str = ""
-    """`module:factory`; calling it without arguments returns a PettingZoo parallel environment."""
+    """`module:factory`; called with `arguments`, it returns a PettingZoo parallel environment."""
+    arguments: str = "{}"
+    """What it is called with, by name, as a JSON object."""
     team_reward: TeamReward = "mean"
     """What the team's reward is of its agents' rewards."""
     truncation: Truncation = "bootstrap"
@@ -79,12 +81,9 @@ class EnvSource:
     def from_json(cls, text: str) -> "EnvSource":
         """Return what `to_json` wrote."""
         values = json.loads(text)
-        scene, mix = values.pop("scene"), values.pop("mix")
-        return cls(
-            scene and read_settings(SceneConfig, scene, "environment source"),
-            mix=mix and read_settings(Mix, mix, "environment source"),
-            **values,
-        )
+        for name, settings in (("scene", SceneConfig), ("mix", Mix)):
+            values[name] = values[name] and read_settings(settings, values[name], "environment source")
+        return cls(**values)
 
 
 def make_env(source: EnvSource) -> "ParallelEnv[str, Any, int]":
@@ -97,7 +96,7 @@ def make_env(source: EnvSource) -> "ParallelEnv[str, Any, int]":
         from sim.env import WarehouseEnv  # other environments need no pybullet
 
         return WarehouseEnv(source.scene, layout=source.parsed_layout())
-    return build_env(source.factory, source.folder)
+    return build_env(source.factory, source.folder, json.loads(source.arguments))
 
 
 class TeamEnv:

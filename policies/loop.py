@@ -22,7 +22,7 @@ from policies.runs.folder import Run, TrainResult
 from policies.runs.progress import TrainingProgress, team_rules
 from policies.runs.row import MetricsRow
 from policies.runs.saving import RunSaver, Snapshot
-from policies.runs.training_log import MetricsWriter, episode_metrics
+from policies.runs.training_log import MetricsWriter, validation_metrics
 from policies.team import Team
 from sim.errors import InputError
 
@@ -110,12 +110,13 @@ class TrainingLoop:
 
     def run(self) -> TrainResult:
         """Train until the limit or until `stop`; errors as in `policies.train.train`."""
+        settings = self._config.rollout
         self._progress.log(team_rules(self._config, len(self._rollout.team.agents)))
         try:
             while not self._stop() and not self._is_done():
                 if self._info.iterations - self._row.iteration >= self._config.log_every:
                     self._write_row()
-                if self._info.steps >= self._info.next_validation(self._config.rollout.validation_share):
+                if self._info.steps >= self._info.next_validation(settings.validation_share, settings.validation_every):
                     self._validate()
                     self._save(validated=True)
                 elif self._saver.is_due:
@@ -199,7 +200,7 @@ class TrainingLoop:
         began = self._seconds()
         weights = self._learner.target_agent.state_dict()
         episodes = self._rollout.validate(weights, self._config.rollout.validation_episodes)
-        self._row.validation = episode_metrics(episodes, self._run.source, self._solo)
+        self._row.validation = validation_metrics(episodes, self._run.source, self._solo)
         if not math.isfinite(self._row.validation["return"]):
             raise self._diverged("the return of a validation")
         self._info = replace(

@@ -59,9 +59,14 @@ class CheckpointInfo:
     replay: list[dict[str, Any]] = field(default_factory=list)
     """The replay's files, oldest first (`experience.Segment`); none where it was not saved."""
 
-    def next_validation(self, share: float) -> float:
-        """Return when the next validation is due [env steps], for `share` env steps of it for each of training."""
-        return 0.0 if self.validated_steps is None else self.validated_steps + self.validation_steps / share
+    def next_validation(self, share: float, every: int = 0) -> float:
+        """Return when the next validation is due [env steps].
+
+        Args:
+            share: env steps of validation for each of training.
+            every: env steps from one validation to the next, in place of the share; 0 goes by that.
+        """
+        return 0.0 if self.validated_steps is None else self.validated_steps + (every or self.validation_steps / share)
 
 
 @dataclass(frozen=True)

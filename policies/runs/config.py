@@ -1,5 +1,6 @@
 """The settings of a training run: frozen, validated, and readable again from the run folder."""
 
+import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,8 @@ class RolloutConfig:
     """Greedy episodes, always on the same seeds, that decide which checkpoint is the best."""
     validation_share: float = 0.03
     """Env steps of these episodes for each env step of training [1]."""
+    validation_every: int = 0
+    """Env steps of training from one validation to the next; 0 goes by validation_share."""
     workers: int = 1
     """Processes beside the learner that share the environments; 0 collects in the learner's own."""
     patience: float = 120.0
@@ -51,6 +54,8 @@ class RolloutConfig:
         require(usable, "rollout.patience", self.patience, "a finite number from 0 up")
         for name in ("epsilon_start", "epsilon_end"):
             require(0 <= getattr(self, name) <= 1, f"rollout.{name}", getattr(self, name), "0 to 1")
+        every = self.validation_every
+        require(every >= 0, "rollout.validation_every", every, "a whole number from 0 up")
         share = self.validation_share
         require(0 < share <= 1, "rollout.validation_share", share, "above 0, at most 1")
 
@@ -71,6 +76,8 @@ class TrainConfig:
     env: str = ""
     """MODULE:FACTORY of another PettingZoo parallel environment to train in, in place of the warehouse. Other defaults
     go with it: --agent gru, --last-action, --rollout.epsilon-end 0.05 and --rollout.epsilon-steps 200000."""
+    env_args: str = "{}"
+    """What that factory is called with, by name, as a JSON object, such as '{"N": 5}'."""
     algo: Algo = "qmix"
     """How the robots' values are mixed: qmix, vdn or iql."""
     team_reward: TeamReward = "mean"
@@ -110,6 +117,7 @@ class TrainConfig:
         choices = {"algo": ALGOS, "team_reward": get_args(TeamReward), "truncation": get_args(Truncation)}
         for name, valid in choices.items():
             require(getattr(self, name) in valid, name, getattr(self, name), ", ".join(valid))
+        _require_object("env_args", self.env_args)
         known = bool(self.env) or not self.last_action
         require(known, "last_action", self.last_action, "false for the warehouse, whose observation holds it")
         require(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
@@ -133,6 +141,14 @@ class TrainConfig:
             self.replay >= sequences, "replay", self.replay, f"at least rollout.envs x rollout.sequence, {sequences}"
         )
         require(1 <= self.warmup <= self.replay, "warmup", self.warmup, f"1 to the replay's capacity, {self.replay}")
+
+
+def _require_object(name: str, text: str) -> None:
+    try:
+        valid = isinstance(json.loads(text), dict)
+    except ValueError:
+        valid = False
+    require(valid, name, text, """a JSON object, such as {"N": 5}""")
 
 
 def defaults_elsewhere() -> TrainConfig:

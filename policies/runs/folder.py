@@ -101,7 +101,8 @@ def _source(config: TrainConfig, layout: str, folder: str = "") -> EnvSource:
     """Return the environment of a run; `layout` is the warehouse's map as text, `folder` where another's code lies."""
     scene = None if config.env else config.scene
     mix = Mix.of(config.mix) if config.mix.scenes else None
-    return EnvSource(scene, layout, config.env, config.team_reward, config.truncation, config.last_action, folder, mix)
+    arguments, reward = config.env_args, config.team_reward
+    return EnvSource(scene, layout, config.env, arguments, reward, config.truncation, config.last_action, folder, mix)
 
 
 def require_free(path: Path) -> None:
@@ -164,7 +165,7 @@ def resume_run(path: Path, config: TrainConfig) -> Run:
 def _identity(config: TrainConfig) -> dict[str, Any]:
     """Return what can't change within a run, by the name that an error gives it."""
     identity: dict[str, Any] = {
-        name: getattr(config, name) for name in ("env", "algo", "team_reward", "truncation", "last_action")
+        name: getattr(config, name) for name in ("env", "env_args", "algo", "team_reward", "truncation", "last_action")
     }
     identity |= {f"mix.{name}": value for name, value in dataclasses.asdict(config.mix).items()}
     identity |= {f"agent.{name}": value for name, value in dataclasses.asdict(config.agent).items()}

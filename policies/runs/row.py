@@ -48,7 +48,7 @@ class MetricsRow:
             "updates_per_second": (updates - self.updates) / passed,
             "episodes": len(self.episodes),
             **episode_metrics(self.episodes, source, solo_throughput),
-            **{f"validation_{name}": value for name, value in self.validation.items() if name != "length"},
+            **{f"validation_{name}": value for name, value in self.validation.items()},
         }
         for name in self.learning[0] if self.learning else ():
             row[name] = float(np.mean([metrics[name] for metrics in self.learning]))

@@ -14,13 +14,15 @@ from torch.utils.tensorboard import SummaryWriter
 from policies.environments import EnvSource
 from policies.episode import Episode, per_robot_hour, throughput
 from policies.files import write_atomically
+from policies.results import mean_and_ci95
 from sim.errors import InputError
 
 COLUMNS = (
     "iteration", "steps", "updates", "seconds", "epsilon", "steps_per_second", "updates_per_second", "episodes",
     "return", "length", "throughput", "efficiency", "robot_contacts", "rack_contacts", "loss", "td_error_abs", "q_mean",
-    "q_lowest", "q_highest", "return_mean", "gradient_norm", "validation_return", "validation_throughput",
-    "validation_efficiency", "validation_robot_contacts", "validation_rack_contacts",
+    "q_lowest", "q_highest", "return_mean", "gradient_norm", "validation_return", "validation_return_ci95",
+    "validation_length", "validation_throughput", "validation_efficiency", "validation_robot_contacts",
+    "validation_rack_contacts",
 )  # fmt: skip
 """Columns of metrics.csv; steps are env steps, throughput and contacts per robot-hour of simulated time, and between
 q_lowest and q_highest lies every value that the rewards seen so far allow. loss and td_error_abs are in units of the
@@ -51,6 +53,17 @@ def episode_metrics(episodes: Sequence[Episode], source: EnvSource, solo_through
             metrics[name] = per_robot_hour(name, episodes, source.scene)
         if solo_throughput:
             metrics["efficiency"] = metrics["throughput"] / solo_throughput
+    return metrics
+
+
+def validation_metrics(
+    episodes: Sequence[Episode], source: EnvSource, solo_throughput: float | None
+) -> dict[str, float]:
+    """Return the metrics of a validation: those of `episode_metrics`, and of several episodes return_ci95, half the
+    width of the return's 95% interval."""
+    metrics = episode_metrics(episodes, source, solo_throughput)
+    if len(episodes) > 1:
+        _, metrics["return_ci95"] = mean_and_ci95([episode.team_return for episode in episodes])
     return metrics
 
 

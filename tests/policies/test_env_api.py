@@ -43,7 +43,7 @@ def play(env: str) -> None:
         ("Unseeded", "its reset takes no seed; valid is reset(seed=None, options=None)"),
         ("NoAgents", "has no agents; valid is possible_agents with the name of each"),
         ("NoSpaces", "its spaces failed with AttributeError: 'NoSpaces' object has no attribute 'observation_spaces'"),
-        ("with_argument", "missing a required argument: 'robots'; valid is a factory that is called without arguments"),
+        ("with_argument", "missing a required argument: 'robots'; valid is a factory that takes env_args, {}"),
         ("failing", "its factory failed with RuntimeError: no licence for this machine (bad_envs.py, line "),
         ("turns", "valid is a parallel one: pettingzoo.utils.conversions.aec_to_parallel(env)"),
     ],

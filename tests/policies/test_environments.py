@@ -35,6 +35,17 @@ def test_agents_of_different_size_are_padded_and_masked():
     assert env.totals() == {"steps": 2.0}
 
 
+def test_a_factory_is_called_with_its_arguments():
+    source = EnvSource(factory="mpe2.simple_spread_v3:parallel_env", arguments='{"N": 5, "max_cycles": 7}')
+    env = TeamEnv(EnvSource.from_json(source.to_json()))
+    assert len(env.team.agents) == 5
+    views = arrays(env)
+    env.reset(0, *views)
+    assert [env.step([0] * 5, *views)[2] for _ in range(7)] == [False] * 6 + [True]
+    with pytest.raises(InputError, match=r"argument 'wheels'; valid is a factory that takes env_args"):
+        make_env(EnvSource(factory=f"{TINY}:Guess", arguments='{"wheels": 3}'))
+
+
 def test_agents_may_observe_their_own_last_action():
     env = TeamEnv(EnvSource(factory=f"{TINY}:Uneven", last_action=True))
     assert env.team.observation_scale.tolist() == [8, 200, 4, 1, 1, 1]

@@ -47,6 +47,18 @@ def test_what_needs_the_last_action_is_learned_with_it_alone(tmp_path):
     assert (blind.best_return, told.best_return) == (1.0, 6.0)
 
 
+def test_validations_come_as_often_as_asked_for_and_tell_their_interval(tmp_path):
+    rollout = dataclasses.replace(ROLLOUT, validation_every=200, validation_episodes=6)
+    train(config(rollout=rollout, log_every=1), tmp_path)
+    told = [row for row in rows(tmp_path) if row["validation_return"]]
+    # Iterations of 32 steps: due at 0, 200, 424 and 648, the last at the end; it is told in the row after it.
+    assert [int(row["steps"]) for row in told] == [32, 256, 480, 640]
+    assert {row["validation_length"] for row in told} == {"4"}
+    # Returns of 4 coins lie within 0 to 4, so half the interval of 6 is at most 2.571 * 2.19 / sqrt(6).
+    assert all(0 <= float(row["validation_return_ci95"]) < 2.3 for row in told)
+    assert any(float(row["validation_return_ci95"]) > 0 for row in told)
+
+
 def test_what_the_reward_is_and_what_a_time_limit_means_is_said_at_the_start(tmp_path, capsys):
     train(config(steps=32), tmp_path / "one")
     first = capsys.readouterr().out.splitlines()[0]

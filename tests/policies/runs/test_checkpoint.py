@@ -181,3 +181,4 @@ def test_validation_is_due_by_its_share_of_the_steps():
     # 2,400 steps of validation are 3% of 80,000.
     info = dataclasses.replace(info, validated_steps=256, validation_steps=2400)
     assert info.next_validation(0.03) == pytest.approx(80_256)
+    assert info.next_validation(0.03, every=1000) == 1256
