@@ -112,8 +112,9 @@ def _give_up_cells(
 
 
 def _own_priority(record: NDArray[np.float64], memory: NDArray[np.float64], rules: Rules) -> float:
-    """Return a robot's priority, but for what it inherits: all are equal but who has lately found no way."""
-    return rules.stuck_priority if record[RECORD.clock] < memory[MEMORY.stuck_until] else 0.0
+    """Return a robot's priority, but for what it inherits: what it was given, and more for who has found no way."""
+    stuck = record[RECORD.clock] < memory[MEMORY.stuck_until]
+    return float(memory[MEMORY.priority]) + (rules.stuck_priority if stuck else 0.0)
 
 
 def _plan_is_due(record: NDArray[np.float64], memory: NDArray[np.float64], asker: int, rules: Rules) -> bool:

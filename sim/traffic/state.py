@@ -53,6 +53,8 @@ class Memory(NamedTuple):
     """For how many periods it has waited to enter the next cell that it has claimed."""
     plans: int
     """How many plans it has made."""
+    priority: int
+    """By how much it goes before others, set from outside; 0 for a robot like all others."""
 
 
 MEMORY = Memory(*range(len(Memory._fields)))
