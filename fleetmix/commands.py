@@ -8,11 +8,13 @@ from fleetmix.compare_command import compare
 from fleetmix.fleet_commands import drive, export, fleet, keys, sign, verify
 from fleetmix.guide_command import guide
 from fleetmix.parsing import parse, write_completion
-from fleetmix.seeing_commands import replay
+from fleetmix.seeing_commands import replay, view
 from fleetmix.training_commands import benchmark, demo, evaluate, scenes, train
 from policies.runs.config import TrainConfig, defaults_elsewhere, read_config
 
-_ALL = (train, evaluate, compare, benchmark, export, verify, drive, fleet, replay, keys, sign, guide, scenes, demo)
+_ALL = (
+    train, evaluate, compare, benchmark, export, verify, drive, fleet, view, replay, keys, sign, guide, scenes, demo,
+)  # fmt: skip
 COMMANDS: dict[str, Callable[..., None]] = {command.__name__: command for command in _ALL}
 
 

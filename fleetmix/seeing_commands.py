@@ -3,6 +3,7 @@
 A command imports what it runs, so that help and mistakes come at once.
 """
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,39 @@ import tyro
 
 from fleetmix.output import log
 from policies.files import require_folder, write_atomically
+from policies.planners.names import PolicyName
+from sim.errors import InputError, require
+from sim.scene import DriveModel
 
 Place = Annotated[Path, tyro.conf.Positional]
+
+
+def view(
+    path: Annotated[Path | None, tyro.conf.Positional] = None,
+    policy: PolicyName = "always-go",
+    scene: str | None = None,
+    robots: int | None = None,
+    drive: DriveModel = "velocity",
+    host: str = "127.0.0.1",
+    port: int = 8080,
+) -> None:
+    """Show a fleet in the browser while it drives, in three dimensions.
+
+    Args:
+        path: a run folder or a bundle whose policy drives; without one, --policy does.
+        policy: a policy that needs no run.
+        scene: another scene than that of the training: a name or a map file.
+        robots: how many.
+        drive: drive model, velocity or wheels.
+        host: whom the page is served to: this machine alone by default, 0.0.0.0 for everybody who reaches it.
+        port: where; the next free one if it is taken.
+    """
+    require(1 <= port < 2**16, "port", port, "1 to 65535")
+    if importlib.util.find_spec("viser") is None:
+        raise InputError("the view needs viser: pip install 'fleetmix[view]'")
+    from fleetmix.view.command import view_simulated
+
+    view_simulated(path, policy, scene, robots, drive, host, port, log)
 
 
 def replay(
