@@ -2,19 +2,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.env import WarehouseEnv
 from sim.kernels import kernel
-from sim.layout import Layout, load_layout, parse_layout, scene_names
-from sim.observation import MANEUVERS
-from sim.scene import DRIVE_MODELS, DriveModel
+from sim.layout import Layout, parse_layout
 from sim.waypoint import AHEAD, find_waypoint, line_is_free, rack_gap
-from tests.sim.maps import layouts, shipped_or_random
+from tests.sim.maps import shipped_or_random
 
 KEEP = 0.36
-GO = MANEUVERS.index("go")
 CORRIDOR = parse_layout("S....\n#####", "corridor")
 CORNER = parse_layout("#S\n..", "corner")
 
@@ -67,31 +63,3 @@ def test_lines_past_a_rack() -> None:
     assert line_is_free(CORNER.blocked, KEEP, 0.5, 0.5, 1.5, 0.5)
     assert not line_is_free(CORNER.blocked, KEEP, 0.5, 0.5, 1.5, 1.5)  # through the rack's corner
     assert line_is_free(CORNER.blocked, KEEP, 1.2, 0.8, 1.5, 0.8)  # from where it is too near, away
-
-
-def stands(layout: Layout, seed: int, seconds: float, drive: DriveModel = "velocity") -> float:
-    """The longest time that a robot that is alone covers less than 0.3 m in [s]."""
-    env = WarehouseEnv(layout=layout, robots=1, drive=drive)
-    _, infos = env.reset(seed)
-    longest = since = distance = 0.0
-    for step in range(round(seconds / env.scene.decision_period)):
-        infos = env.step(dict.fromkeys(env.agents, GO))[-1]
-        now = (step + 1) * env.scene.decision_period
-        if infos["robot_0"]["distance"] - distance > 0.3:
-            since, distance = now, infos["robot_0"]["distance"]
-        longest = max(longest, now - since)
-    env.close()
-    assert infos["robot_0"]["rack_contacts"] == 0
-    return longest
-
-
-@settings(max_examples=200, deadline=None)
-@given(layouts(), st.integers(0, 2**32 - 1))
-def test_a_robot_that_is_alone_never_stands(layout: Layout, seed: int) -> None:
-    assert stands(layout, seed, 30.0) < 4.0
-
-
-@pytest.mark.parametrize("drive", DRIVE_MODELS)
-@pytest.mark.parametrize("scene", scene_names())
-def test_a_robot_that_is_alone_never_stands_in_a_scene_that_ships(scene: str, drive: DriveModel) -> None:
-    assert max(stands(load_layout(scene), seed, 60.0, drive) for seed in range(3)) < 4.0
