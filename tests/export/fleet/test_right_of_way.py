@@ -54,19 +54,26 @@ def test_in_lock_step_it_is_bit_equal_to_that_of_the_simulator(tmp_path: Path, r
     """What each robot tells and does in every control period of two episodes."""
     bundle = always_go(tmp_path, rules)
     there: list[np.ndarray] = []
-    told: list[np.ndarray] = []
+    told_there: list[np.ndarray] = []
     with running(bundle, rules) as (fleet, _):
         tick, send = fleet.warehouse.tick, fleet._radio.send
         fleet.warehouse.tick = lambda commands: (tick(commands), there.append(fleet.warehouse.poses.copy()))  # type: ignore[method-assign,assignment,func-returns-value]
-        fleet._radio.send = lambda *what: (send(*what), told.append(what[1]))  # type: ignore[method-assign,assignment,func-returns-value]
+        fleet._radio.send = lambda *what: (send(*what), told_there.append(np.array(what[1])))  # type: ignore[method-assign,assignment,func-returns-value]
         played = [fleet.run_episode(seed) for seed in (5, 6)]
         assert all(not base.dropped and not base.reasons for base in fleet.bases)
     onnx = OnnxFleetPolicy(bundle, SCENE.robots)
     env = WarehouseEnv(replace(SCENE, right_of_way=rules), layout=LAYOUT, controller=onnx.control)
     here: list[np.ndarray] = []
-    step = env._warehouse.tick
+    told_here: list[np.ndarray] = []
+    traffic = env._warehouse.sensors.traffic
+    assert traffic is not None
+    step, update = env._warehouse.tick, traffic.update
     env._warehouse.tick = lambda commands: (step(commands), here.append(env._warehouse.poses.copy()))  # type: ignore[method-assign,assignment,func-returns-value]
+    traffic.update = lambda *what: (told_here.append(traffic.records.copy()), update(*what))  # type: ignore[method-assign,assignment,func-returns-value]
     assert [run_episode(env, onnx, seed) for seed in (5, 6)] == played
     env.close()
     np.testing.assert_array_equal(np.array(there), np.array(here))
+    periods = len(here) // 2
+    heard = [*told_here[:periods], *told_here[periods + 1 : 2 * periods + 1]]  # after the last one nothing is sent
+    np.testing.assert_array_equal(np.array(told_there), np.array(heard))
     assert sum(episode.totals["deliveries"] for episode in played) >= 4
