@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from sim.kernels import kernel
 from sim.observation import BROADCAST, PATH_RANGE, STATE, write_observation
-from sim.traffic.broadcast import RECORD
-from sim.traffic.fleet import Radio
+from sim.traffic.broadcast import RECORD, place_now
+from sim.traffic.radio import Radio
 from sim.travel import TRAVEL
 
 BROADCAST_SIZE = len(BROADCAST)
@@ -63,12 +63,17 @@ def observe_heard(
     observations: NDArray[np.float32],
     air: Radio,
 ) -> None:
-    """Write what all robots observe, each of what it has heard itself (`air`); other arguments as in `observe`."""
+    """Write what all robots observe, each of what it has heard itself (`air`); other arguments as in `observe`.
+
+    A robot that was not heard of late is observed where it would be, had it gone straight on.
+    """
     told = np.empty((len(poses), BROADCAST_SIZE))  # the own record, then those of the others by their names
     for i in range(len(poses)):
         told[0] = records[i, :BROADCAST_SIZE]
         for k in range(air.counts[i]):
-            told[k + 1] = air.sent[air.rows[i, k], :BROADCAST_SIZE]
+            other = air.sent[air.rows[i, k]]
+            told[k + 1] = other[:BROADCAST_SIZE]
+            told[k + 1, BROADCAST.x], told[k + 1, BROADCAST.y] = place_now(other, air.ages[i, k])
         _write_observation(
             observations[i], bounds, lidar[i], told[: air.counts[i] + 1], 0, records[i, RECORD.turn_rate], goals[i],
             travel[i, TRAVEL.remaining], rooms[i], maneuvers[i], radio[0], radio[1],

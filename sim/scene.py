@@ -120,6 +120,10 @@ class SceneConfig:
     """Distance from the middle of a goal cell at which it counts as reached [m]."""
     right_of_way: RightOfWayMode = "none"
     """Who goes first, by radio: plans (claims, and ways planned around what is heard), claims (alone), or none."""
+    radio_loss: float = 0.0
+    """Share of the broadcasts that are lost, for each that would hear them by itself; with right of way alone."""
+    radio_delay: float = 0.0
+    """Broadcasts are heard up to so much later than they are sent, by chance [s]; with right of way alone."""
     robot: RobotConfig = field(default_factory=RobotConfig)
     """The robot, the same for the whole fleet."""
     reward: RewardConfig = field(default_factory=RewardConfig)
@@ -133,6 +137,9 @@ class SceneConfig:
         require(rules in RIGHT_OF_WAY_MODES, "scene.right_of_way", rules, " or ".join(RIGHT_OF_WAY_MODES))
         _require_positive("scene", self, "time_limit", "decision_period", "control_period", "reach_distance")
         require(self.reach_distance <= 0.5, "scene.reach_distance", self.reach_distance, "at most 0.5 m, half a cell")
+        loss, delay = self.radio_loss, self.radio_delay
+        require(_is_number(loss) and 0 <= loss <= 1, "scene.radio_loss", loss, "a share from 0 to 1")
+        require(_is_number(delay) and 0 <= delay <= 1, "scene.radio_delay", delay, "from 0 to 1 s")
         ratio = self.decision_period / self.control_period
         require(
             abs(ratio - round(ratio)) < 1e-6 and ratio >= 1,

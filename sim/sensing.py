@@ -75,7 +75,7 @@ class Sensors:
         settings = (robot.radio_range, robot.neighbours)
         self._observe_arguments = (
             settings, poses, self.goals, self.maneuvers, np.stack([spec.low, spec.high]), self.travel, self.records,
-            self._rooms, self.lidar, self.observations,
+            self._rooms, self.lidar if self.traffic is None else self.traffic.seen, self.observations,
         )  # fmt: skip
 
     @property
@@ -83,13 +83,13 @@ class Sensors:
         """What each robot broadcasts, in the order of `BROADCAST` [robots, len(BROADCAST)]."""
         return self.records[:, : len(BROADCAST)]
 
-    def start(self, poses: NDArray[np.float64]) -> None:
-        """Begin an episode at `poses` [robots, 3]."""
+    def start(self, poses: NDArray[np.float64], seed: int) -> None:
+        """Begin an episode at `poses` [robots, 3]; the seed decides what the radio loses."""
         self.maneuvers.fill(MANEUVERS.index("stop"))
         self.travel[:, TRAVEL.progress] = self.travel[:, TRAVEL.distance] = 0.0
         self.travel[:, TRAVEL.last_x], self.travel[:, TRAVEL.last_y] = poses[:, 0], poses[:, 1]
         if self.traffic is not None:
-            self.traffic.start(poses)
+            self.traffic.start(poses, seed)
 
     def send(self, robot: int, goal: int) -> None:
         """Send a robot to a goal cell."""
@@ -110,7 +110,7 @@ class Sensors:
         if self.traffic is None:
             observe(*self._observe_arguments)
         else:
-            self.traffic.update()
+            self.traffic.update(self.lidar)
             self._rooms[:] = self.traffic.memory[:, MEMORY.room]
             observe_heard(*self._observe_arguments, self.traffic.radio)
         return -1

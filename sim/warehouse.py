@@ -80,7 +80,7 @@ class Warehouse:
         headings = [stream.uniform(-np.pi, np.pi) for stream in streams]
         self._world.reset(np.array([(*self.layout.middle(c), h) for c, h in zip(starts, headings, strict=True)]))
         self._orders.reset(streams)
-        self.sensors.start(self.poses)
+        self.sensors.start(self.poses, seed)
         for i in range(n):
             self.sensors.send(i, int(self._orders.goal[i]))
         self._touched[:] = False

@@ -16,7 +16,7 @@ from sim.layout import Layout
 from sim.observation import BROADCAST, MANEUVERS, write_observation
 from sim.paths import PathField
 from sim.scene import RobotConfig, SceneConfig
-from sim.traffic.broadcast import RECORD, RECORD_SIZE
+from sim.traffic.broadcast import RECORD, RECORD_SIZE, place_now
 from sim.waypoint import ARRIVAL, SPARE, find_waypoint, way_to_goal
 
 _START = MANEUVERS.index("stop")
@@ -146,13 +146,15 @@ class Pilot:
         if self._right_of_way is None:
             self._own[: len(BROADCAST)] = *sensors.pose, sensors.velocity[0], wx, wy, sensors.carrying
             self._own[RECORD.turn_rate] = sensors.velocity[1]
-            room = remaining - self._reach + ARRIVAL
+            lidar, room = sensors.lidar, remaining - self._reach + ARRIVAL
         else:
             room = self._right_of_way.keep(sensors, self._goal(sensors), heard)
-            self._own = self._right_of_way.record
+            self._own, lidar = self._right_of_way.record, self._right_of_way.seen
         robots = np.vstack([self._own, heard.records])
+        for robot, age in zip(robots[1:], heard.ages.tolist(), strict=True):
+            robot[RECORD.x], robot[RECORD.y] = place_now(robot, age)
         write_observation(
-            self._observation, self._bounds, sensors.lidar, robots, 0, sensors.velocity[1], np.array(sensors.goal),
+            self._observation, self._bounds, lidar, robots, 0, sensors.velocity[1], np.array(sensors.goal),
             remaining, room, self._maneuver, self._robot.radio_range, self._robot.neighbours,
         )  # fmt: skip
 

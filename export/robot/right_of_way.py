@@ -11,7 +11,7 @@ from sim.layout import Layout
 from sim.scene import SceneConfig
 from sim.traffic.broadcast import FARTHEST_CLAIM, RECORD
 from sim.traffic.robot import RightOfWay
-from sim.traffic.rules import FORGET, Rules
+from sim.traffic.rules import FORGET
 from sim.traffic.state import Heard
 
 
@@ -25,14 +25,19 @@ class OwnRightOfWay:
     """
 
     def __init__(self, layout: Layout, scene: SceneConfig, number: float) -> None:
-        self._layout, self._number = layout, int(number)
-        self._rules = Rules(plans=scene.right_of_way == "plans", period=scene.control_period)
-        self._last, self._kept = Header(0, 0, 0), self._begin(layout.middle(layout.free[0]))
+        self._layout, self._last = layout, Header(0, 0, 0)
+        self._kept = RightOfWay(layout, scene, number)
+        self._begin(layout.middle(layout.free[0]))
 
     @property
     def record(self) -> NDArray[np.float64]:
         """What the robot tells the others [RECORD_SIZE]."""
         return self._kept.record
+
+    @property
+    def seen(self) -> NDArray[np.float32]:
+        """The lidar ranges to drive by [rays], m."""
+        return self._kept.seen
 
     def keep(self, sensors: Sensors, goal: int, heard: Heard) -> float:
         """Do one control period; return how far the robot may drive [m]. The record has its waypoint then.
@@ -49,11 +54,11 @@ class OwnRightOfWay:
         claimed = self._layout.middle(int(self.record[RECORD.claims]))
         follows = sensors.header.session == self._last.session and 0 < missed <= FORGET
         if not follows or math.dist(claimed, place) > FARTHEST_CLAIM:
-            self._kept = self._begin(place)
+            self._begin(place)
         self._last = sensors.header
-        return self._kept.step(sensors.pose, sensors.velocity, sensors.carrying, goal, heard)
+        return self._kept.step(sensors.pose, sensors.velocity, sensors.carrying, goal, sensors.lidar, heard)
 
-    def _begin(self, place: tuple[float, float]) -> RightOfWay:
+    def _begin(self, place: tuple[float, float]) -> None:
         """Claim the free cell whose middle is nearest: by its odometry a robot can be a little inside a rack."""
         cell = min(self._layout.free, key=lambda cell: math.dist(self._layout.middle(cell), place))
-        return RightOfWay(self._layout, self._rules, self._number, *self._layout.middle(cell))
+        self._kept.begin(*self._layout.middle(cell))

@@ -197,3 +197,9 @@ def fault_of(record: NDArray[np.float64], blocked: NDArray[np.bool_]) -> int:
         return Fault.COUNT
     fault = _fault_of_claims(record, blocked)
     return fault if fault != Fault.NONE else _fault_of_way(record, blocked)
+
+
+def place_now(record: NDArray[np.float64], age: float) -> tuple[float, float]:
+    """Return x, y [m] of a robot that has gone straight on at its speed since it told where it was, `age` ago [s]."""
+    way, heading = record[RECORD.speed] * age, record[RECORD.heading]
+    return record[RECORD.x] + way * math.cos(heading), record[RECORD.y] + way * math.sin(heading)

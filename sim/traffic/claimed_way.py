@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.traffic.broadcast import RECORD
+from sim.traffic.claims import last_to_enter
+from sim.traffic.rules import Rules
+from sim.traffic.state import MEMORY, Chart, Heard
 from sim.waypoint import line_is_free
 
 AHEAD = 0.75
@@ -85,3 +88,36 @@ def waypoint_on_claims(
         if ahead <= 0.0 or line_is_free(blocked, keep, x, y, px, py):
             return px, py
         ahead -= SHORTER
+
+
+def head_on(
+    record: NDArray[np.float64],
+    memory: NDArray[np.float64],
+    goal: int,
+    chart: Chart,
+    heard: Heard,
+    rules: Rules,
+) -> None:
+    """Write the waypoint and the room: up to the last cell that may be entered.
+
+    Args:
+        record: the robot's broadcast; the waypoint is written [RECORD_SIZE].
+        memory: the room is written [len(MEMORY)].
+        goal: the cell that it is sent to.
+        chart: its map.
+        heard: what it heard.
+        rules: distances and times.
+    """
+    x, y = record[RECORD.x], record[RECORD.y]
+    place, off = place_on_claims(record, chart.blocked.shape[1], x, y)
+    last = last_to_enter(record, heard, rules.settled)
+    end = int(record[RECORD.claim_count]) - 1
+    waits = last < min(math.floor(place + 0.5) + 1, end)
+    memory[MEMORY.waits] = memory[MEMORY.waits] + 1.0 if waits else 0.0
+    room = (last - place if end > 0 else off) - rules.stop_short + (rules.close_up if last < end else 0.0)
+    if int(record[RECORD.claims + last]) == goal:
+        room = max(room + rules.stop_short - rules.stop_before_goal, 0.01)
+    memory[MEMORY.room] = room
+    record[RECORD.waypoint_x], record[RECORD.waypoint_y] = waypoint_on_claims(
+        record, chart.blocked, rules.keep, float(end), place, off, x, y
+    )

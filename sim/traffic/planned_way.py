@@ -89,6 +89,7 @@ def plan_way(chart: Chart, trip: Trip, scratch: Scratch, rules: Rules, record: N
     nodes = [(trip.start, trip.begin, until, trip.side, ALWAYS, -1, -1, 0.0)]
     closed = [False]
     scratch.newest[trip.start] = 0
+    columns = chart.blocked.shape[1]
     queue = [(trip.begin + chart.to_goal[trip.start] * rules.leg, 0)]
     found = -1
     while len(queue) > 0:
@@ -107,7 +108,7 @@ def plan_way(chart: Chart, trip: Trip, scratch: Scratch, rules: Rules, record: N
             left = nodes[node][7] + chart.to_goal[cell] * rules.leg
             heapq.heappush(queue, (max(time, rules.window) + left, -node - 1))
         for side in range(4):
-            if math.isfinite(chart.costs[cell, side]):
+            if math.isfinite(chart.costs[cell, side]) and not chart.closed[cell_beside(cell, side, columns)]:
                 _expand(node, side, chart, scratch, rules, nodes, closed, queue)
     for known in nodes:
         scratch.newest[known[0]] = -1

@@ -12,24 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.traffic.broadcast import LONGEST_WAY, RECORD
-from sim.traffic.claimed_way import place_on_claims, waypoint_on_claims
+from sim.traffic.claimed_way import head_on, place_on_claims
 from sim.traffic.claims import (
     NEVER,
     claim,
     end_of,
     find_asker,
-    last_to_enter,
     leave_cells,
     may_claim,
     rank_of,
     withdraw,
 )
+from sim.traffic.closed_cells import close_cells, judge_lidar
 from sim.traffic.making_way import find_way_off
 from sim.traffic.planned_way import Trip, plan_way
 from sim.traffic.reservations import release_all, reserve_others
 from sim.traffic.rules import Rules
 from sim.traffic.state import MEMORY, Chart, Heard, Scratch
-from sim.traffic.ways import next_cell_to, side_towards
+from sim.traffic.ways import fill_costs_to, next_cell_to, side_towards
 
 FASTEST_CLOCK = 2.0**20
 """By how much one broadcast moves a clock on at most: over a day, so that nobody can wear it out."""
@@ -41,10 +41,12 @@ def keep_right_of_way(
     record: NDArray[np.float64],
     memory: NDArray[np.float64],
     goal: int,
+    lidar: NDArray[np.float32],
     chart: Chart,
     heard: Heard,
     scratch: Scratch,
     rules: Rules,
+    seen: NDArray[np.float32],
 ) -> None:
     """Do one control period: leave, withdraw, plan, claim, and find the waypoint and the room.
 
@@ -53,13 +55,17 @@ def keep_right_of_way(
             [RECORD_SIZE].
         memory: changed [len(MEMORY)].
         goal: the cell that it is sent to.
-        chart: its map.
+        lidar: ranges [rays], m.
+        chart: its map; the costs to its goal are those without closed cells where the goal is new.
         heard: what it heard.
         scratch: memory for the computation.
         rules: distances and times.
+        seen: the ranges to drive by, written [rays], m.
     """
+    new_goal = memory[MEMORY.goal] != goal
     _tick(record, memory, goal, heard, rules)
-    place, off = _give_up_cells(record, memory, chart.blocked.shape[1], heard, rules)
+    _look(record, memory, goal, lidar, new_goal, chart, heard, scratch, rules, seen)
+    place, off = _give_up_cells(record, memory, chart, heard, rules)
     asker = find_asker(record, heard, _own_priority(record, memory, rules))
     left = record[RECORD.claim_count] - 1.0 - place if record[RECORD.claim_count] > 1.0 else off
     if rules.plans and _plan_is_due(record, memory, asker, rules):
@@ -72,7 +78,7 @@ def keep_right_of_way(
             following = _next_cell(record, chart, rules)
     _claim_or_ask(record, memory, following, left, heard, rules)
     _tell_way(record, chart)
-    _head_on(record, memory, goal, chart, heard, rules)
+    head_on(record, memory, goal, chart, heard, rules)
 
 
 def _tick(record: NDArray[np.float64], memory: NDArray[np.float64], goal: int, heard: Heard, rules: Rules) -> None:
@@ -90,21 +96,23 @@ def _tick(record: NDArray[np.float64], memory: NDArray[np.float64], goal: int, h
 
 
 def _give_up_cells(
-    record: NDArray[np.float64], memory: NDArray[np.float64], columns: int, heard: Heard, rules: Rules
+    record: NDArray[np.float64], memory: NDArray[np.float64], chart: Chart, heard: Heard, rules: Rules
 ) -> tuple[float, float]:
     """Leave and withdraw claims; return how far along its claimed way the robot is, and how far off it [m].
 
-    Who has waited for too long to enter the next cell starts anew from where it is: no rule foresees every loss of
-    messages, and a claim that was never entered can be given up at any time.
+    Who has waited for too long to enter the next cell, or has claimed a closed one, starts anew from where it is: no
+    rule foresees every loss of messages, and a claim that was never entered can be given up at any time.
     """
-    x, y = record[RECORD.x], record[RECORD.y]
+    x, y, columns = record[RECORD.x], record[RECORD.y], chart.blocked.shape[1]
     leave_cells(record, columns, x, y, rules.left)
     place, off = place_on_claims(record, columns, x, y)
     entered = math.floor(place + 0.5)
     given_up = memory[MEMORY.waits] > rules.give_up
+    for k in range(entered + 1, int(record[RECORD.claim_count])):
+        given_up = given_up or chart.closed[int(record[RECORD.claims + k])]
     if given_up:
         record[RECORD.claim_count], memory[MEMORY.waits] = entered + 1.0, 0.0
-    if given_up or withdraw(record, heard, int(entered)):
+    if given_up or withdraw(record, heard, entered):
         record[RECORD.way_count] = record[RECORD.timed_count] = 0.0
         memory[MEMORY.planned_at] = NEVER
         place, off = place_on_claims(record, columns, x, y)
@@ -115,6 +123,32 @@ def _own_priority(record: NDArray[np.float64], memory: NDArray[np.float64], rule
     """Return a robot's priority, but for what it inherits: what it was given, and more for who has found no way."""
     stuck = record[RECORD.clock] < memory[MEMORY.stuck_until]
     return float(memory[MEMORY.priority]) + (rules.stuck_priority if stuck else 0.0)
+
+
+def _look(
+    record: NDArray[np.float64],
+    memory: NDArray[np.float64],
+    goal: int,
+    lidar: NDArray[np.float32],
+    new_goal: bool,
+    chart: Chart,
+    heard: Heard,
+    scratch: Scratch,
+    rules: Rules,
+    seen: NDArray[np.float32],
+) -> None:
+    """Judge the lidar, and find the ways to the goal anew where cells close or open."""
+    memory[MEMORY.now] += rules.period
+    judge_lidar(record, lidar, chart, heard, memory[MEMORY.now], rules, seen)
+    changed = close_cells(record, lidar, chart, memory[MEMORY.now])
+    if not changed and not (new_goal and chart.closed.any()):
+        return
+    columns = chart.blocked.shape[1]
+    fill_costs_to(goal, chart.costs, columns, chart.closed, chart.to_goal)
+    if not math.isfinite(chart.to_goal[end_of(record)]):  # there is no way round: wait before it
+        fill_costs_to(goal, chart.costs, columns, scratch.nowhere, chart.to_goal)
+    record[RECORD.way_count] = record[RECORD.timed_count] = 0.0
+    memory[MEMORY.planned_at] = NEVER
 
 
 def _plan_is_due(record: NDArray[np.float64], memory: NDArray[np.float64], asker: int, rules: Rules) -> bool:
@@ -207,27 +241,3 @@ def _tell_way(record: NDArray[np.float64], chart: Chart) -> None:
         record[RECORD.way + count], cell = following, following
         count += 1
     record[RECORD.way_count] = count
-
-
-def _head_on(
-    record: NDArray[np.float64],
-    memory: NDArray[np.float64],
-    goal: int,
-    chart: Chart,
-    heard: Heard,
-    rules: Rules,
-) -> None:
-    """Write the waypoint and the room: up to the last cell that may be entered."""
-    x, y = record[RECORD.x], record[RECORD.y]
-    place, off = place_on_claims(record, chart.blocked.shape[1], x, y)
-    last = last_to_enter(record, heard, rules.settled)
-    end = int(record[RECORD.claim_count]) - 1
-    waits = last < min(math.floor(place + 0.5) + 1, end)
-    memory[MEMORY.waits] = memory[MEMORY.waits] + 1.0 if waits else 0.0
-    room = (last - place if end > 0 else off) - rules.stop_short + (rules.close_up if last < end else 0.0)
-    if int(record[RECORD.claims + last]) == goal:
-        room = max(room + rules.stop_short - rules.stop_before_goal, 0.01)
-    memory[MEMORY.room] = room
-    record[RECORD.waypoint_x], record[RECORD.waypoint_y] = waypoint_on_claims(
-        record, chart.blocked, rules.keep, float(end), place, off, x, y
-    )

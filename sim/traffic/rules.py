@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+from sim.scene import SceneConfig
+from sim.waypoint import SPARE
+
 FORGET = 10
 """Control periods after which a robot that was not heard any more is forgotten."""
 
@@ -13,6 +16,10 @@ class Rules(NamedTuple):
     """Whether robots plan their ways around those that they hear; else they have their claims alone."""
     period: float = 0.1
     """Time between two broadcasts [s]."""
+    radius: float = 0.30
+    """Of the robots [m]."""
+    lidar_range: float = 4.0
+    """Reach of the lidar [m]."""
     speed: float = 1.2
     """Speed that times are computed with [m/s]."""
     keep: float = 0.36
@@ -63,3 +70,17 @@ class Rules(NamedTuple):
     """Periods for which a robot that has found no way goes before others."""
     stuck_priority: float = 1000.0
     """What that adds to its priority."""
+
+
+def rules_of(scene: SceneConfig) -> Rules:
+    """Return the rules of a scene's fleet."""
+    robot = scene.robot
+    return Rules(
+        plans=scene.right_of_way == "plans",
+        period=scene.control_period,
+        radius=robot.radius,
+        lidar_range=robot.lidar_range,
+        speed=robot.max_speed,
+        keep=robot.radius + robot.safety_margin + SPARE,
+        leg=Rules().leg * Rules().speed / robot.max_speed,
+    )

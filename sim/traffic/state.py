@@ -10,14 +10,25 @@ from numpy.typing import NDArray
 
 
 class Chart(NamedTuple):
-    """A robot's own map."""
+    """A robot's own map, and what it has learned of it."""
 
     blocked: NDArray[np.bool_]
     """The racks [rows, columns]."""
     costs: NDArray[np.float64]
     """What it costs to drive over the east, north, west and south side of each cell [cells, 4], m."""
     to_goal: NDArray[np.float64]
-    """What the way from each cell to the robot's goal costs [cells], m."""
+    """What the way from each cell to the robot's goal costs, round the closed cells [cells], m."""
+    closed: NDArray[np.bool_]
+    """Which cells have been taken for long by what nobody tells of [cells]."""
+    watched: NDArray[np.float64]
+    """Cells that are seen taken by what nobody tells of [MOST_WATCHED, len(WATCHED)]."""
+
+
+def new_chart(blocked: NDArray[np.bool_], costs: NDArray[np.float64]) -> Chart:
+    """Return the chart of a robot that has learned nothing yet; the costs to its goal are to be written."""
+    cells = blocked.size
+    watched = np.full((MOST_WATCHED, len(Watched._fields)), -1.0)
+    return Chart(blocked, costs, np.zeros(cells), np.zeros(cells, np.bool_), watched)
 
 
 class Heard(NamedTuple):
@@ -34,9 +45,27 @@ class Heard(NamedTuple):
     """How long ago each of those was sent [count], s."""
 
 
+class Watched(NamedTuple):
+    """Where a row of watched cells holds its parts."""
+
+    cell: int
+    """-1 for none."""
+    first: int
+    """When it was seen taken first [s]."""
+    last: int
+    """When it was seen taken last [s]."""
+
+
+WATCHED = Watched(*range(len(Watched._fields)))
+MOST_WATCHED = 16
+"""Cells that are watched at once."""
+
+
 class Memory(NamedTuple):
     """Where a robot's memory holds what it does not tell."""
 
+    now: int
+    """Its own time, from its start [s]."""
     goal: int
     """The cell that it was sent to, -1 at first."""
     planned_at: int
@@ -86,6 +115,8 @@ class Scratch(NamedTuple):
     """0 [cells]."""
     costs: NDArray[np.float64]
     """Infinity [cells]."""
+    nowhere: NDArray[np.bool_]
+    """False [cells]."""
 
 
 MOST_RESERVATIONS = 2048
@@ -102,4 +133,7 @@ def new_scratch(cells: int) -> Scratch:
         head=np.full(cells, -1, np.int64),
         used=np.zeros(1, np.int64),
     )
-    return Scratch(reservations, np.full(cells, -1, np.int64), np.zeros(cells, np.int64), np.full(cells, np.inf))
+    return Scratch(
+        reservations, np.full(cells, -1, np.int64), np.zeros(cells, np.int64), np.full(cells, np.inf),
+        np.zeros(cells, np.bool_),
+    )  # fmt: skip

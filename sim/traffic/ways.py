@@ -35,7 +35,7 @@ def fill_costs_to(
         goal: the cell.
         costs: of each side of each cell [cells, 4], m.
         columns: of the map.
-        closed: cells through which no way leads [cells]; the goal itself may be one.
+        closed: cells through which no way leads [cells]; infinity there, but where the goal itself is one.
         out: written [cells], m.
     """
     for cell in range(len(out)):
@@ -44,14 +44,14 @@ def fill_costs_to(
     queue = [(0.0, goal)]
     while len(queue) > 0:
         reached, cell = heapq.heappop(queue)
-        if reached > out[cell] or (closed[cell] and cell != goal):
+        if reached > out[cell]:
             continue
         for side in range(4):
             if not math.isfinite(costs[cell, side]):  # a side is open from both cells or from none
                 continue
             before = cell_beside(cell, side, columns)
             cost = reached + costs[before, (side + 2) % 4]
-            if cost < out[before]:
+            if cost < out[before] and not closed[before]:
                 out[before] = cost
                 heapq.heappush(queue, (cost, before))
 

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sim.kernels import callable_in_kernels, kernel
 from sim.observation import BROADCAST
-from sim.traffic import broadcast
 from sim.traffic.broadcast import LONGEST_WAY, MOST_CLAIMS, RECORD, RECORD_SIZE, Fault, are_beside, fault_of
+from sim.traffic.radio import _fault_of
 
 # Cells 0 1 2 3 below, 4 5 6 7 above; cell 5 is a rack.
 BLOCKED = np.array([[False, False, False, False], [False, True, False, False]])
@@ -105,10 +104,6 @@ def test_cells_at_the_two_ends_of_neighbouring_rows_do_not_adjoin() -> None:
     assert not are_beside(0, 5, 4)
 
 
-for helper in (broadcast.is_free_cell, are_beside, broadcast._is_count, broadcast._fault_of_list,
-               broadcast._fault_of_claims, broadcast._fault_of_way):  # fmt: skip
-    callable_in_kernels(helper)
-_compiled = kernel(fault_of)
 _NUMBERS = st.one_of(st.integers(-2, 30).map(float), st.floats(allow_nan=True, allow_infinity=True))
 
 
@@ -117,4 +112,4 @@ def test_whatever_comes_is_judged_alike_by_a_robot_and_by_the_simulator(changes:
     record = told()
     for place, value in changes.items():
         record[place] = value
-    assert fault_of(record, BLOCKED) == _compiled(record, BLOCKED)
+    assert fault_of(record, BLOCKED) == _fault_of(record, BLOCKED)

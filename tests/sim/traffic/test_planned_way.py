@@ -11,7 +11,7 @@ from sim.traffic.making_way import find_way_off
 from sim.traffic.planned_way import Trip, plan_way
 from sim.traffic.reservations import ALWAYS, FOREVER, release_all, reserve, reserve_others
 from sim.traffic.rules import Rules
-from sim.traffic.state import Chart, Heard, new_scratch
+from sim.traffic.state import Chart, Heard, new_chart, new_scratch
 from sim.traffic.ways import cell_beside, fill_costs_to, next_cell_to, side_towards
 
 # Cells 0 to 4 below, 5 to 9 above, of which 6 and 8 are racks: 7 is a bay beside cell 2.
@@ -23,7 +23,7 @@ RULES = Rules()
 def chart(goal: int) -> Chart:
     costs, to_goal = LAYOUT.costs, np.empty(10)
     fill_costs_to(goal, costs, COLUMNS, np.zeros(10, np.bool_), to_goal)
-    return Chart(LAYOUT.blocked, costs, to_goal)
+    return new_chart(LAYOUT.blocked, costs)._replace(to_goal=to_goal)
 
 
 def plan(start: int, goal: int, *held: tuple[int, float, float]) -> tuple[list[int], list[float]]:
@@ -122,7 +122,7 @@ def test_costs_to_a_goal_go_round_closed_cells_and_against_dear_sides() -> None:
     closed[1] = True
     fill_costs_to(2, costs, 3, closed, to_goal)
     assert to_goal[0] == 6
-    assert to_goal[1] == 1  # out of a closed cell a way leads
+    assert to_goal[1] == math.inf
     closed[1], costs[0, 0] = False, 9.0
     fill_costs_to(2, costs, 3, closed, to_goal)
     assert to_goal[0] == 6

@@ -80,7 +80,9 @@ def test_a_robot_in_plain_python_tells_the_very_bits_of_the_simulator(mode: Righ
     with fleet(mode, "narrow", 5, time_limit=20.0) as env:
         env.reset(2030)
         rules, warehouse = traffic(env), env._warehouse
-        robots = [RightOfWay(env.layout, rules.rules, i, x, y) for i, (x, y, _) in enumerate(warehouse.poses.tolist())]
+        robots = [RightOfWay(env.layout, env.scene, float(i)) for i in range(5)]
+        for robot, (x, y, _) in zip(robots, warehouse.poses.tolist(), strict=True):
+            robot.begin(x, y)
         commands = np.zeros((5, 2))
         for _ in range(200):
             for i, robot in enumerate(robots):
@@ -91,9 +93,11 @@ def test_a_robot_in_plain_python_tells_the_very_bits_of_the_simulator(mode: Righ
                     tuple(warehouse.velocities[i].tolist()),
                     bool(warehouse.carrying[i]),
                     int(warehouse._orders.goal[i]),
+                    warehouse.sensors.lidar[i],
                     Heard(heard.sent[rows], np.arange(count), heard.ages[i, :count]),
                 )
                 assert np.array_equal(robot.record, rules.records[i])
+                assert np.array_equal(robot.seen, rules.seen[i])
                 assert room == warehouse.sensors._rooms[i]
             env._controller(np.full(5, GO), warehouse.sensors.observations, commands)
             warehouse.tick(commands)
