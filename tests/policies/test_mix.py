@@ -135,8 +135,7 @@ def test_one_network_learns_from_all_of_them(algo: str, tmp_path: Path) -> None:
 
 def test_a_run_with_a_worker_is_the_same_run_and_goes_on(tmp_path: Path) -> None:
     train(mixed(), tmp_path / "plain")
-    workers = {"worker": True} if hasattr(ROLLOUT, "worker") else {"workers": 1}
-    beside = mixed(rollout=dataclasses.replace(mixed().rollout, **workers))
+    beside = mixed(rollout=dataclasses.replace(mixed().rollout, workers=1))
     train(beside, tmp_path / "beside")
     assert rows(tmp_path / "plain") == rows(tmp_path / "beside")
     result = train(dataclasses.replace(mixed(), steps=384), tmp_path / "plain", resume=True)
