@@ -22,8 +22,9 @@ from sim.warehouse import Warehouse
 
 WINDOW = 12.0
 """How far ahead is planned [s]."""
-EVERY = 1.0
-"""All is planned anew after at most so long, and whenever a robot gets another goal [s]."""
+EVERY, EVERY_PER_PAIR = 1.0, 0.3
+"""All is planned anew after at most so long, or so long for each pair of robots, as two or three are soon planned, and
+whenever a robot gets another goal [s]."""
 IMPROVEMENTS, IMPROVEMENTS_PER_ROBOT = 24, 3
 """How many groups are planned anew to improve a plan: at least, and for each robot."""
 LARGEST_GROUP = 5
@@ -65,7 +66,7 @@ class Rhcr:
         self._goals = ways.course.goals.copy()
         self._given, self._weights = np.zeros(n), np.ones(n)
         self._ticks, self._period = 0, warehouse.scene.control_period
-        self._every = max(1, round(EVERY / self._period))
+        self._every = max(1, round(min(EVERY, EVERY_PER_PAIR * n * (n - 1) / 2) / self._period))
 
     def plan(self) -> None:
         """Plan all ways anew, if it is time or a robot has just got another goal: the others' best ways change too."""

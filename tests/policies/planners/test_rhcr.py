@@ -1,21 +1,23 @@
 """When RHCR plans: all robots together, whenever what they are to do changes."""
 
 import numpy as np
+import pytest
 
 from policies.planners.fields import Fields
-from policies.planners.rhcr import EVERY, Rhcr
+from policies.planners.rhcr import Rhcr
 from policies.planners.ways import Ways
 from sim.scene import open_scene
 from sim.warehouse import Warehouse
 
 
-def test_all_is_planned_anew_every_second_and_when_a_robot_gets_another_goal(monkeypatch) -> None:
-    scene, layout = open_scene("small", 4)
+@pytest.mark.parametrize(("robots", "every"), [(1, 1), (2, 3), (3, 9), (4, 10)])
+def test_all_is_planned_anew_every_so_often_and_when_a_robot_gets_another_goal(robots, every, monkeypatch) -> None:
+    scene, layout = open_scene("small", robots)
     warehouse = Warehouse(scene, layout)
     warehouse.reset(3)
     fields = Fields(layout)
     ways = Ways(warehouse, fields)
-    planner, commands = Rhcr(warehouse, ways, fields), np.zeros((4, 2))
+    planner, commands = Rhcr(warehouse, ways, fields), np.zeros((robots, 2))
     planned: list[float] = []
     plan_all = planner._plan_all
 
@@ -27,7 +29,7 @@ def test_all_is_planned_anew_every_second_and_when_a_robot_gets_another_goal(mon
     expected, goals = [], ways.course.goals.copy()
     for tick in range(200):
         ways.sense()
-        if tick % round(EVERY / scene.control_period) == 0 or (ways.course.goals != goals).any():
+        if tick % every == 0 or (ways.course.goals != goals).any():
             expected.append(tick * scene.control_period)
         goals = ways.course.goals.copy()
         planner.plan()
@@ -35,4 +37,4 @@ def test_all_is_planned_anew_every_second_and_when_a_robot_gets_another_goal(mon
         warehouse.tick(commands)
     warehouse.close()
     assert planned == expected
-    assert len(planned) > 20 + 3  # picks and deliveries came between the seconds
+    assert every == 1 or len(planned) > len(range(0, 200, every))  # picks and deliveries came in between
