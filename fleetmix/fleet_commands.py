@@ -63,7 +63,7 @@ def drive(
     Args:
         path: a run folder or a bundle.
         options: where and how often.
-        radio: what goes wrong by radio, with processes.
+        radio: what goes wrong by radio.
         processes: start a process for every robot, which gets its own sensors over the network and nothing else.
         real_time: with processes, let the clock set the pace, in place of waiting for every answer.
     """
@@ -76,10 +76,11 @@ def drive(
     from policies.results import make_row
 
     require(processes or not real_time, "real-time", real_time, "false without --processes")
-    require(processes or radio == SOUND, "radio", "not sound", "with --processes alone")
+    require(processes or not radio.radio_off, "radio-off", " ".join(radio.radio_off), "nobody without --processes")
     bundle = bundle_of(path)
     fleet = OnnxFleetPolicy(bundle, 1)
     scene, layout = choose_scene(*fleet.trained_in(), options.scene, options.robots, options.drive)
+    scene = radio.applied_to(scene)
     if not processes:
         watch = record_policy(options.record, options.record_scans, log)
         count = options.episodes, options.seed

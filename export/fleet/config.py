@@ -1,7 +1,7 @@
 """The settings of a simulated fleet, apart from what runs it: a command line can show them before it loads."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.bundle.manifest import open_bundle
@@ -13,27 +13,37 @@ from sim.scene import DriveModel, SceneConfig, open_scene, robot_names
 
 @dataclass(frozen=True)
 class RadioConfig:
-    """What goes wrong between the radios of simulated bases."""
+    """What goes wrong between the radios of simulated robots."""
 
-    radio_loss: float = 0.0
-    """Share of the broadcasts that get lost, for each receiver apart."""
-    radio_delay: float = 0.0
-    """How much longer a broadcast is on its way at most, for each receiver apart [s]."""
+    radio_loss: float | None = None
+    """Share of the broadcasts that get lost, for each receiver apart; by default what the scene says."""
+    radio_delay: float | None = None
+    """How much longer a broadcast is on its way at most, for each receiver apart [s]; by default as the scene says."""
     radio_off: tuple[str, ...] = ()
     """Names of robots without a radio."""
 
     def __post_init__(self) -> None:
-        require(0 <= self.radio_loss <= 1, "radio-loss", self.radio_loss, "a share from 0 to 1")
-        require(0 <= self.radio_delay <= 1, "radio-delay", self.radio_delay, "a time from 0 to 1 s")
+        loss, delay = self.radio_loss, self.radio_delay
+        require(loss is None or 0 <= loss <= 1, "radio-loss", loss, "a share from 0 to 1")
+        require(delay is None or 0 <= delay <= 1, "radio-delay", delay, "a time from 0 to 1 s")
 
-    def require_robots(self, robots: int) -> None:
-        """Raise InputError unless those without a radio are robots of a fleet of so many."""
+    def applied_to(self, scene: SceneConfig) -> SceneConfig:
+        """Return a scene with what gets lost and late.
+
+        Raises:
+            InputError: it has no robot of a name in `radio_off`.
+        """
         for name in self.radio_off:
-            require(name in robot_names(robots), "radio-off", name, f"robot_0 to robot_{robots - 1}")
+            require(name in robot_names(scene.robots), "radio-off", name, f"robot_0 to robot_{scene.robots - 1}")
+        return replace(
+            scene,
+            radio_loss=scene.radio_loss if self.radio_loss is None else self.radio_loss,
+            radio_delay=scene.radio_delay if self.radio_delay is None else self.radio_delay,
+        )
 
 
 SOUND = RadioConfig()
-"""A radio with which nothing goes wrong."""
+"""The radio as the scene says, for all robots."""
 
 
 @dataclass(frozen=True)

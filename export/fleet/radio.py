@@ -9,28 +9,26 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from export.fleet.config import RadioConfig
 from sim.scene import SceneConfig, robot_names
 from sim.traffic.broadcast import RECORD_SIZE
+from sim.traffic.fleet import RADIO_STREAM
 from sim.traffic.rules import FORGET
 
 
 class Radio:
-    """The radio of a fleet.
+    """The radio of a fleet: it loses and delays the very broadcasts that the simulator's does on the same seed.
 
     Args:
-        scene: the fleet, and how far a broadcast reaches.
-        config: what may go wrong.
+        scene: the fleet, how far a broadcast reaches, and what gets lost and late.
+        without: names of robots without a radio.
         most: broadcasts that a robot is handed at most, those of the nearest.
     """
 
-    def __init__(self, scene: SceneConfig, config: RadioConfig, most: int) -> None:
-        robots = scene.robots
-        self._range, self._period, self._config, self._most = (
-            scene.robot.radio_range, scene.control_period, config, most,
-        )  # fmt: skip
+    def __init__(self, scene: SceneConfig, without: Sequence[str], most: int) -> None:
+        self._range, self._period, self._most = scene.robot.radio_range, scene.control_period, most
+        self._loss, self._latest = scene.radio_loss, round(scene.radio_delay / scene.control_period)
         self._forget = 0 if scene.right_of_way == "none" else FORGET
-        off = np.array([name in config.radio_off for name in robot_names(robots)])
+        robots, off = scene.robots, np.isin(robot_names(scene.robots), list(without))
         self._off = off[:, np.newaxis] | off[np.newaxis] | np.eye(robots, dtype=np.bool_)
         self._random = np.random.default_rng(0)
         self._under_way: list[tuple[int, int, int, int, NDArray[np.float64]]] = []
@@ -40,7 +38,7 @@ class Radio:
 
     def begin(self, seed: int) -> None:
         """Forget everything; `seed` decides what gets lost."""
-        self._random = np.random.default_rng((seed, 0))
+        self._random = np.random.default_rng((seed, RADIO_STREAM))
         self._under_way.clear()
         self._sent.fill(-1)
 
@@ -55,9 +53,11 @@ class Radio:
         self._poses[:] = poses
         dx, dy = poses[:, :1] - poses[:, 0], poses[:, 1:2] - poses[:, 1]
         heard = (dx * dx + dy * dy < self._range * self._range) & ~self._off
-        heard &= self._random.random(heard.shape) >= self._config.radio_loss
-        longest = int(np.ceil(self._config.radio_delay / self._period - 1e-9))
-        late = np.round(self._random.random(heard.shape) * longest).astype(int)
+        if self._loss > 0.0:
+            heard &= self._random.random(heard.shape) >= self._loss
+        late = np.zeros(heard.shape, np.int64)
+        if self._latest > 0:
+            late = self._random.integers(0, self._latest, heard.shape, endpoint=True)
         for to, sender in np.argwhere(heard).tolist():
             if (record := told[sender]) is not None:
                 self._under_way.append((period + int(late[to, sender]), period, to, sender, record))

@@ -61,16 +61,16 @@ class Fleet:
         timed: bool,
         radio: RadioConfig = SOUND,
     ) -> None:
-        radio.require_robots(scene.robots)
+        scene = radio.applied_to(scene)
         # Where robots may hear less than the warehouse knows, it can not compute their right of way with them.
-        known = scene if radio == SOUND and not timed else replace(scene, right_of_way="none")
+        known = scene if not radio.radio_off and not timed else replace(scene, right_of_way="none")
         self.scene, self.warehouse = scene, Warehouse(known, layout)
         self._session = session
         self.timed = timed
         """Whether it runs in real time."""
         self._wire, self._map = Wire(scene.robot, scene.control_period), map_hash(layout.text())
         self.bases = [RobotBase(name, self._wire, timed) for name in robot_names(scene.robots)]
-        self._radio = Radio(scene, radio, self._wire.slots)
+        self._radio = Radio(scene, radio.radio_off, self._wire.slots)
         self._changed = threading.Condition()
         self._publish = [transport.publisher(session, transport.sensors_key(base.name)).put for base in self.bases]
         self._subscribers = [self._listen(base) for base in self.bases]

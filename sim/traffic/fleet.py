@@ -18,7 +18,7 @@ from sim.traffic.rules import Rules, rules_of
 from sim.traffic.state import MEMORY, MOST_WATCHED, WATCHED, Chart, Heard, Scratch, new_scratch
 from sim.traffic.ways import fill_costs_to
 
-_RADIO_STREAM = 2**32
+RADIO_STREAM = 2**32
 """Of the random numbers of an episode: those of the radio; the streams before are the robots'."""
 
 _ON_ROBOT = (
@@ -98,7 +98,7 @@ class Traffic:
 
     def start(self, poses: NDArray[np.float64], seed: int) -> None:
         """Begin an episode at `poses` [robots, 3]; the seed decides what the radio loses."""
-        self._period, self._chance = 0, np.random.default_rng((seed, _RADIO_STREAM))
+        self._period, self._chance = 0, np.random.default_rng((seed, RADIO_STREAM))
         self.took.clear()
         silence(self.radio)
         self.charts.closed.fill(False)

@@ -32,6 +32,7 @@ def contacts(episode: Episode) -> float:
         ("up to 0.3 s late", 6),
         ("20% lost, up to 0.3 s late", 6),
         ("one dies", 3),
+        ("one without radio", 1),
         ("one lies", 1),
     ],
 )

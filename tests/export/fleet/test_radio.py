@@ -15,7 +15,7 @@ PERIOD = 0.1
 
 def radio(robots: int, config: RadioConfig = SOUND, most: int = 32) -> Radio:
     scene = SceneConfig(robots=robots, right_of_way="plans", robot=RobotConfig(radio_range=4.0))
-    made = Radio(scene, config, most)
+    made = Radio(config.applied_to(scene), config.radio_off, most)
     made.begin(1)
     return made
 
@@ -130,4 +130,4 @@ def test_settings_that_can_not_be_are_refused(settings: dict[str, float], said: 
 
 def test_a_robot_without_a_radio_has_to_be_one_of_the_fleet() -> None:
     with pytest.raises(InputError, match="radio-off is 'robot_4'; valid is robot_0 to robot_3"):
-        RadioConfig(radio_off=("robot_4",)).require_robots(4)
+        RadioConfig(radio_off=("robot_4",)).applied_to(SceneConfig(robots=4))

@@ -49,20 +49,22 @@ def running(
         yield fleet, processes
 
 
-@pytest.mark.parametrize("rules", ["plans", "claims"])
-def test_in_lock_step_it_is_bit_equal_to_that_of_the_simulator(tmp_path: Path, rules: RightOfWayMode) -> None:
-    """What each robot tells and does in every control period of two episodes."""
-    bundle = always_go(tmp_path, rules)
+@pytest.mark.parametrize(("rules", "loss", "delay"), [("plans", 0.0, 0.0), ("claims", 0.0, 0.0), ("plans", 0.2, 0.3)])
+def test_in_lock_step_it_is_bit_equal_to_that_of_the_simulator(
+    tmp_path: Path, rules: RightOfWayMode, loss: float, delay: float
+) -> None:
+    """What each robot tells and does in every control period of two episodes, with broadcasts lost and late too."""
+    bundle, radio = always_go(tmp_path, rules), RadioConfig(loss, delay)
     there: list[np.ndarray] = []
     told_there: list[np.ndarray] = []
-    with running(bundle, rules) as (fleet, _):
+    with running(bundle, rules, radio) as (fleet, _):
         tick, send = fleet.warehouse.tick, fleet._radio.send
         fleet.warehouse.tick = lambda commands: (tick(commands), there.append(fleet.warehouse.poses.copy()))  # type: ignore[method-assign,assignment,func-returns-value]
         fleet._radio.send = lambda *what: (send(*what), told_there.append(np.array(what[1])))  # type: ignore[method-assign,assignment,func-returns-value]
         played = [fleet.run_episode(seed) for seed in (5, 6)]
         assert all(not base.dropped and not base.reasons for base in fleet.bases)
     onnx = OnnxFleetPolicy(bundle, SCENE.robots)
-    env = WarehouseEnv(replace(SCENE, right_of_way=rules), layout=LAYOUT, controller=onnx.control)
+    env = WarehouseEnv(radio.applied_to(replace(SCENE, right_of_way=rules)), layout=LAYOUT, controller=onnx.control)
     here: list[np.ndarray] = []
     told_here: list[np.ndarray] = []
     traffic = env._warehouse.sensors.traffic
