@@ -8,12 +8,13 @@ from fleetmix.compare_command import compare
 from fleetmix.fleet_commands import drive, export, fleet, keys, sign, verify
 from fleetmix.guide_command import guide
 from fleetmix.parsing import parse, write_completion
-from fleetmix.seeing_commands import replay, view
+from fleetmix.seeing_commands import replay, report, view
 from fleetmix.training_commands import benchmark, demo, evaluate, scenes, train
 from policies.runs.config import TrainConfig, defaults_elsewhere, read_config
 
 _ALL = (
-    train, evaluate, compare, benchmark, export, verify, drive, fleet, view, replay, keys, sign, guide, scenes, demo,
+    train, evaluate, compare, benchmark, export, verify, drive, fleet, view, replay, report, keys, sign, guide, scenes,
+    demo,
 )  # fmt: skip
 COMMANDS: dict[str, Callable[..., None]] = {command.__name__: command for command in _ALL}
 

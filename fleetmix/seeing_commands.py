@@ -4,6 +4,7 @@ A command imports what it runs, so that help and mistakes come at once.
 """
 
 import importlib.util
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,30 @@ def view(
     from fleetmix.view.command import view_simulated
 
     view_simulated(path, policy, scene, robots, drive, host, port, log)
+
+
+def report(
+    paths: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    out: Path = Path("report.html"),
+    maps: Path | None = None,
+    episodes: int = 5,
+) -> None:
+    """Put curves, tables, heat maps and the worst minute on one page.
+
+    Args:
+        paths: run folders, folders of benchmarks, files of rows (JSON), recordings.
+        out: the page.
+        maps: folder for the heat maps as PNG and CSV.
+        episodes: how many to record of a run that has no recording; none with 0.
+    """
+    if not paths:
+        raise InputError("nothing to report on is given; valid is a run folder, a benchmark's, or a recording")
+    require(episodes >= 0, "episodes", episodes, "a whole number from 0 up")
+    require_folder(out)
+    from fleetmix.report.write import write_report
+
+    command = shlex.join(["fleetmix", "report", *map(str, paths), "--out", str(out), "--episodes", str(episodes)])
+    write_report(paths, out, maps, episodes, command, log)
 
 
 def replay(

@@ -197,6 +197,9 @@ def demo(settings: Settings, short: Shortcuts, run: Path = Path("runs/demo"), ep
     show(rows, run / "table.json")
     for name in ("learning_curve.png", "fleet.gif", "bundle"):
         log(f"{name}: {run / name}")
+    from fleetmix.report.write import write_report
+
+    write_report([run], run / "report.html", None, 3, f"fleetmix report {run}", log)
 
 
 def _default_run(config: TrainConfig) -> Path:
