@@ -38,8 +38,12 @@ class Hearing:
 
     def listen(self, sensors: Sensors) -> Heard:
         """Return what is believed of the broadcasts in sensors, in the order of their senders' numbers."""
+        return self.judge(sensors.broadcasts, sensors.ages)
+
+    def judge(self, broadcasts: NDArray[np.float64], ages: NDArray[np.float64]) -> Heard:
+        """Return what is believed of broadcasts [count, RECORD_SIZE], each so old [count], s; count the others."""
         believed: dict[float, int] = {}
-        for row, (record, age) in enumerate(zip(sensors.broadcasts, sensors.ages.tolist(), strict=True)):
+        for row, (record, age) in enumerate(zip(broadcasts, ages.tolist(), strict=True)):
             fault, name = self._fault(record, age), float(record[RECORD.name])
             if not fault and self._claims and name in believed:
                 fault = "doubled"
@@ -48,7 +52,7 @@ class Hearing:
             else:
                 believed[name if self._claims else float(row)] = row
         rows = [believed[name] for name in sorted(believed)]
-        return Heard(sensors.broadcasts[rows], np.arange(len(rows)), sensors.ages[rows])
+        return Heard(broadcasts[rows], np.arange(len(rows)), ages[rows])
 
     def _fault(self, record: NDArray[np.float64], age: float) -> str:
         """Return what is wrong with a broadcast, nothing (``) if it is believed."""
