@@ -5,6 +5,7 @@ the fleet got in 10 s; the best choice is made, which is the rules' own where no
 that: it is a bound for choices of that kind at that pace, found by trying a few of them, not a policy.
 
     python -m benchmarks.lookahead small 8 --choices priorities one hold
+    python -m benchmarks.lookahead small 8 --choices one --twins --horizon 60
 """
 
 import argparse
@@ -30,6 +31,8 @@ DEVELOPMENT_SEED = 1_500_000_000
 """Seed of the first episode, which is one of those that training draws from; none that is evaluated on."""
 LEAST_GAIN = 0.05
 """A choice is worth making when the fleet gets so much farther than by the rules [m]."""
+NUDGED, NUDGE = 3, 0.05
+"""Control periods in which commands are a little off, and by how much [m/s, rad/s]."""
 GO, STOP = MANEUVERS.index("go"), MANEUVERS.index("stop")
 
 
@@ -67,14 +70,19 @@ class Fleet:
         self.warehouse.reset(seed)
         self.warehouse.begin_decision()
 
-    def drive(self, choice: Choice, periods: int) -> float:
-        """Drive on by a choice for so many control periods; return by how much the ways left got shorter [m]."""
+    def drive(self, choice: Choice, periods: int, nudge: np.random.Generator | None = None) -> float:
+        """Drive on by a choice for so many control periods; return by how much the ways left got shorter [m].
+
+        `nudge` draws what is added to the commands of the first three: some 5 cm/s and 0.05 rad/s.
+        """
         self.traffic.memory[:, MEMORY.priority] = choice.priorities
         self.sensors.maneuvers[:] = choice.maneuvers
         progress = self.sensors.travel[:, TRAVEL.progress]
         progress[:] = 0.0
-        for _ in range(periods):
+        for period in range(periods):
             control_all(self.sensors.maneuvers, self.sensors.observations, self._offsets, self._limits, self._commands)
+            if nudge is not None and period < NUDGED:
+                self._commands += NUDGE * nudge.standard_normal(self._commands.shape)
             self.warehouse.tick(self._commands)
         return float(progress.sum())
 
@@ -116,13 +124,16 @@ def hold(robots: int, random: np.random.Generator, count: int) -> list[Choice]:
 CHOICES: dict[str, Choices] = {"priorities": priorities, "one": one, "hold": hold}
 
 
-def foresee(fleet: Fleet, choice: Choice, periods: int, horizon: int) -> float:
-    """Return how far a fleet gets in `horizon` control periods, the first ones by a choice [m]; it stays as it is."""
+def foresee(fleet: Fleet, choice: Choice, periods: int, horizon: int, nudged: int | None = None) -> float:
+    """Return how far a fleet gets in `horizon` control periods, the first ones by a choice [m]; it stays as it is.
+
+    With a seed in `nudged` the commands are a little off in the beginning.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            progress = fleet.drive(choice, periods)
+            progress = fleet.drive(choice, periods, None if nudged is None else np.random.default_rng(nudged))
             os.write(writer, struct.pack("d", progress + fleet.drive(by_the_rules(fleet.robots), horizon - periods)))
         finally:
             os._exit(0)
@@ -160,6 +171,20 @@ def play(fleet: Fleet, seed: int, kind: Choices | None, options: argparse.Namesp
     return fleet.legs_per_robot_hour(), metres / fleet.robots, others / decisions
 
 
+def twins(fleet: Fleet, seed: int, kind: Choices, options: argparse.Namespace) -> list[tuple[float, float]]:
+    """Return what choices bring over the rules, and the same from a start that is a little off [m], every 6 s."""
+    random, pairs = np.random.default_rng(seed), []
+    fleet.begin(seed)
+    for _ in range(8):
+        fleet.drive(by_the_rules(fleet.robots), 60)
+        values = [
+            [foresee(fleet, choice, options.periods, options.horizon, nudged) for nudged in (None, seed)]
+            for choice in (by_the_rules(fleet.robots), *kind(fleet.robots, random, options.tries))
+        ]
+        pairs += [(here - values[0][0], there - values[0][1]) for here, there in values[1:]]
+    return pairs
+
+
 def row(name: str, played: Sequence[tuple[float, float, float]]) -> str:
     """Return a line of the table."""
     legs, metres, others = zip(*played, strict=True)
@@ -177,14 +202,21 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=7, help="choices tried in each decision")
     parser.add_argument("--periods", type=int, default=20, help="control periods that a choice lasts [0.1 s]")
     parser.add_argument("--horizon", type=int, default=100, help="control periods that are looked ahead [0.1 s]")
+    parser.add_argument("--twins", action="store_true", help="tell how much of what is foreseen is luck, instead")
     options = parser.parse_args()
     fleet = Fleet(options.scene, options.robots)
-    print(f"| {options.scene} {options.robots} | legs / 2 a robot-hour | metres a robot | choices made |")
-    print("|---|---|---|---|")
+    if not options.twins:
+        print(f"| {options.scene} {options.robots} | legs / 2 a robot-hour | metres a robot | choices made |")
+        print("|---|---|---|---|")
     kinds: dict[str, Choices | None] = {"the rules": None, **{name: CHOICES[name] for name in options.choices}}
     for name, kind in kinds.items():
         seeds = range(DEVELOPMENT_SEED, DEVELOPMENT_SEED + options.episodes)
-        print(row(name, [play(fleet, seed, kind, options) for seed in seeds]), flush=True)
+        if options.twins and kind is not None:
+            here, there = np.array([pair for seed in seeds for pair in twins(fleet, seed, kind, options)]).T
+            moved, alike = np.mean(np.abs(here) > LEAST_GAIN), np.corrcoef(here, there)[0, 1]
+            print(f"{name}: {100 * moved:.0f}% of {len(here)} choices matter; correlation of the twins {alike:.2f}")
+        elif not options.twins:
+            print(row(name, [play(fleet, seed, kind, options) for seed in seeds]), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import pytest
 
-from benchmarks.lookahead import CHOICES, Fleet, by_the_rules, foresee, hold, one, play, priorities
+from benchmarks.lookahead import CHOICES, Fleet, by_the_rules, foresee, hold, one, play, priorities, twins
 
 SEEDS = range(1_500_000_000, 1_500_000_006)
 
@@ -44,6 +44,17 @@ def test_the_best_of_what_is_tried_is_made(fleet: Fleet) -> None:
     assert rules[2] == 0.0
     assert better[2] > 0.0
     assert better[1] > rules[1]  # 10 decisions of 6 s, each at least as good for 9 s
+
+
+def test_twins_are_a_little_apart_and_mostly_tell_the_same(fleet: Fleet) -> None:
+    fleet.begin(SEEDS[1])
+    rules = by_the_rules(8)
+    fleet.drive(rules, 30)
+    apart = foresee(fleet, rules, 5, 10, nudged=3) - foresee(fleet, rules, 5, 10)
+    assert 0.0 < abs(apart) < 0.5
+    pairs = np.array(twins(fleet, SEEDS[1], hold, argparse.Namespace(periods=20, horizon=30, tries=4)))
+    assert pairs.shape == (32, 2)
+    assert np.corrcoef(pairs.T)[0, 1] > 0.8  # who stops for 2 s of 3 s gets less far, wherever it began
 
 
 def test_the_choices_are_of_their_kind() -> None:
