@@ -25,6 +25,7 @@ def view(
     scene: str | None = None,
     robots: int | None = None,
     drive: DriveModel = "velocity",
+    processes: bool = False,
     host: str = "127.0.0.1",
     port: int = 8080,
 ) -> None:
@@ -36,12 +37,21 @@ def view(
         scene: another scene than that of the training: a name or a map file.
         robots: how many.
         drive: drive model, velocity or wheels.
+        processes: start a process for every robot of the bundle, in real time; they can be stopped and killed there.
         host: whom the page is served to: this machine alone by default, 0.0.0.0 for everybody who reaches it.
         port: where; the next free one if it is taken.
     """
     require(1 <= port < 2**16, "port", port, "1 to 65535")
     if importlib.util.find_spec("viser") is None:
         raise InputError("the view needs viser: pip install 'fleetmix[view]'")
+    if processes:
+        from export.pipeline import bundle_of
+        from fleetmix.view.processes import view_processes
+
+        if path is None:
+            raise InputError("--processes need a bundle; valid is a run folder or a bundle as the first argument")
+        view_processes(bundle_of(path), scene, robots, drive, host, port, log)
+        return
     from fleetmix.view.command import view_simulated
 
     view_simulated(path, policy, scene, robots, drive, host, port, log)

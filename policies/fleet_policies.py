@@ -55,6 +55,10 @@ class GreedyPolicy:
         maneuvers: NDArray[np.int64] = q[0, 0].argmax(-1).numpy()
         return maneuvers
 
+    def replace(self, agent: AgentNetwork) -> None:
+        """Go on with another network, from the next `reset` on."""
+        self._agent = agent.eval()
+
     def last_q_values(self) -> NDArray[np.float32]:
         """Return the values behind the last decision [robots, actions]."""
         return self._q_values

@@ -8,7 +8,7 @@ from pathlib import Path
 from export.bundle.files import is_bundle
 from export.fleet.onnx_policy import OnnxFleetPolicy
 from fleetmix.view.moment import Onlooker, QValues
-from fleetmix.view.run import View, run_view
+from fleetmix.view.run import View, run_view, tell_address
 from policies.evaluate import choose_scene, run_episode
 from policies.fleet_policies import AlwaysGo, FleetPolicy, GreedyPolicy
 from policies.planners.episode import run_planner
@@ -58,18 +58,12 @@ def view_simulated(
                     run_planner(env.warehouse, policy, seed)
                 else:
                     run_episode(env, policy, seed)
+                    _take_newest(path, policy)
 
         title = policy if isinstance(policy, str) else policy.name
         view = View(scene, layout, watch, f"fleetmix: {title}", host, port)
         tell_address(view, host, port, log)
         run_view(view, watch, drive_on, interrupt)
-
-
-def tell_address(view: View, host: str, port: int, log: Log) -> None:
-    """Say where the page is, and where it isn't."""
-    if view.port != port:
-        log(f"port {port} is in use")
-    log(f"open http://{'localhost' if host == '127.0.0.1' else host}:{view.port} in a browser; Ctrl-C ends it")
 
 
 def _open(
@@ -87,3 +81,9 @@ def _open(
     agent, _ = load_agent(run)
     policy = GreedyPolicy(agent, run.config.algo.upper())
     return policy, *choose_scene(run.config.scene, run.source.parsed_layout(), scene_name, robots, drive)
+
+
+def _take_newest(path: Path | None, policy: FleetPolicy) -> None:
+    """Go on with the best checkpoint until now of a run, which may still be training."""
+    if path is not None and isinstance(policy, GreedyPolicy):
+        policy.replace(load_agent(load_run(path))[0])

@@ -59,6 +59,7 @@ class Onlooker:
         warehouse: which.
         q_values: tells the values behind the maneuvers, where a network chooses.
         states: tells what each base does, where processes drive.
+        chosen: tells each robot's maneuver; by default what the warehouse was told.
         paced: whether this holds the warehouse back; processes in real time do so themselves.
     """
 
@@ -68,8 +69,10 @@ class Onlooker:
         q_values: QValues | None = None,
         states: Callable[[], list[str]] = list,
         paced: bool = True,
+        chosen: Callable[[], list[int]] | None = None,
     ) -> None:
         self._warehouse, self._q_values, self._states, self._paced = warehouse, q_values, states, paced
+        self._chosen = chosen or warehouse.sensors.maneuvers.tolist
         self._changed = threading.Condition()
         self._episode, self._ticks = 0, 0
         self._running, self._steps, self._ended = True, 0, False
@@ -111,6 +114,11 @@ class Onlooker:
             self._steps = max(self._steps - 1, 0)
         self._next = max(self._next, time.monotonic() - 0.2)  # it does not catch up on what was too fast for it
 
+    @property
+    def ended(self) -> bool:
+        """Whether nobody looks on any more."""
+        return self._ended
+
     def run(self, running: bool) -> None:
         """Let time pass, or hold it."""
         with self._changed:
@@ -145,7 +153,7 @@ class Onlooker:
             lidar=sensors.lidar.copy(),
             ways=[way_to_goal(sensors.next_cell[i], columns, x, y) for i, (x, y) in enumerate(poses[:, :2].tolist())],
             claims=_claims(sensors.records) if sensors.traffic is not None else [[] for _ in poses],
-            choices=[MANEUVERS[maneuver].replace("_", " ") for maneuver in sensors.maneuvers.tolist()],
+            choices=[MANEUVERS[maneuver].replace("_", " ") for maneuver in self._chosen()],
             q_values=None if self._q_values is None else self._q_values().copy(),
             counts={name: sum(info[name] for info in infos) for name in names},
             states=self._states(),

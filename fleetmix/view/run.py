@@ -128,3 +128,10 @@ def run_view(
         view.close()
     if failed:
         raise failed[0]
+
+
+def tell_address(view: View, host: str, port: int, log: Callable[[str], None]) -> None:
+    """Say where the page is, and where it isn't."""
+    if view.port != port:
+        log(f"port {port} is in use")
+    log(f"open http://{'localhost' if host == '127.0.0.1' else host}:{view.port} in a browser; Ctrl-C ends it")

@@ -39,11 +39,11 @@ def shown(robots: int, layout: str, draw: bool = True) -> Iterator[tuple[View, O
     threads = [threading.Thread(target=work) for work in ([drive, picture] if draw else [drive])]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + 60
-    while watch.moment is None:
-        assert time.monotonic() < end
-        time.sleep(0.01)
     try:
+        end = time.monotonic() + 300  # a busy machine compiles for long
+        while watch.moment is None:
+            assert time.monotonic() < end
+            time.sleep(0.01)
         yield view, watch
     finally:
         ended.set()
