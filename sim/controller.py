@@ -1,7 +1,8 @@
 """From a maneuver and a robot's own sensors to a speed and a turn rate, ten times a second.
 
 Path tracking turns the maneuver into the desired command, relative to the bearing of the next waypoint; the governor
-keeps it free of collisions (`sim.governor`). The same as an ONNX graph: `export.graphs.controller`.
+keeps it free of collisions (`sim.governor`). The same as an ONNX graph: `export.graphs.controller`. Planned fleets have
+another law of tracking; `sim.tracking` says why.
 """
 
 import math

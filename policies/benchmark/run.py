@@ -1,9 +1,6 @@
 """Play all episodes of a benchmark, side by side, and go on where an earlier call was stopped."""
 
 import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -15,6 +12,7 @@ from policies.benchmark.settings import BenchmarkConfig
 from policies.episode import Episode, throughput
 from policies.planners.names import SOLO, PolicyName, SoloName, rules_of
 from policies.results import Row, make_row
+from policies.side_by_side import begin_worker
 from sim.errors import RunError
 from sim.interrupt import Interrupt
 from sim.layout import Layout
@@ -71,7 +69,7 @@ def _play_all(
 ) -> None:
     spawn = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     processes = min(config.processes, len(missing))
-    with Interrupt() as interrupt, ProcessPoolExecutor(processes, spawn, _begin_worker) as pool:
+    with Interrupt() as interrupt, ProcessPoolExecutor(processes, spawn, begin_worker) as pool:
         futures: dict[Future[Episode], Key] = {pool.submit(_play, *job): key for key, job in missing.items()}
         saved = time.monotonic()
         try:
@@ -100,22 +98,6 @@ def _told(job: Job, played: list[Episode]) -> str:
     scene, _, name, _ = job
     row = make_row(name, scene, played)
     return f"{row.scene}, {row.robots} robots, {name}: {row.throughput:.1f} ± {row.throughput_ci95:.1f}"
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the main process, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import torch
-
-    torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _play(scene: SceneConfig, layout: Layout, name: PolicyName | SoloName, seed: int) -> Episode:

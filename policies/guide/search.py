@@ -7,9 +7,6 @@ of the last generation, not the best guidance that was tried: the best of many n
 
 import math
 import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,14 +21,13 @@ from numpy.typing import NDArray
 from policies.episode import per_robot_hour
 from policies.guide.record import Record
 from policies.guide.settings import GuideConfig
-from policies.planners.episode import run_planner
-from policies.planners.names import PlannerName
+from policies.planners.names import PolicyName
+from policies.side_by_side import begin_worker
 from sim.errors import RunError
 from sim.guidance import Guidance
 from sim.interrupt import Interrupt
 from sim.layout import Layout
 from sim.scene import SceneConfig
-from sim.warehouse import Warehouse
 
 SEARCH_SEED, CHECK_SEED = 30_000_000, 40_000_000
 """Seeds of the first episodes: those of evaluations, trainings and validations lie elsewhere."""
@@ -103,16 +99,14 @@ def guide_by(layout: Layout, factors: Factors) -> Layout:
     return replace(layout, guidance=(Guidance(1, factors),))
 
 
-def play(
-    factors: Factors, seeds: Sequence[int], scene: SceneConfig, layout: Layout, policy: PlannerName
-) -> list[float]:
+def play(factors: Factors, seeds: Sequence[int], scene: SceneConfig, layout: Layout, policy: PolicyName) -> list[float]:
     """Return the throughput of an episode for each seed under a guidance, deliveries a robot-hour.
 
     By legs: picks and deliveries, each half an order, are finer than whole deliveries.
     """
-    warehouse = Warehouse(scene, guide_by(layout, factors))
-    episodes = [run_planner(warehouse, policy, seed) for seed in seeds]
-    warehouse.close()
+    from policies.without_run import play_without_run  # brings torch, which the main process does without
+
+    episodes = play_without_run(policy, scene, guide_by(layout, factors).guided(scene.robots), seeds)
     return [per_robot_hour("legs", [episode], scene) / 2.0 for episode in episodes]
 
 
@@ -125,7 +119,7 @@ def all_cores(config: GuideConfig, scene: SceneConfig, layout: Layout) -> Iterat
         RunError: a process was ended.
     """
     spawn = multiprocessing.get_context("spawn")
-    with Interrupt() as interrupt, ProcessPoolExecutor(config.processes, spawn, _begin_worker) as pool:
+    with Interrupt() as interrupt, ProcessPoolExecutor(config.processes, spawn, begin_worker) as pool:
 
         def side_by_side(jobs: Sequence[tuple[Factors, Sequence[int]]]) -> list[list[float]]:
             futures = [pool.submit(play, *job, scene, layout, config.policy) for job in jobs]
@@ -141,16 +135,3 @@ def all_cores(config: GuideConfig, scene: SceneConfig, layout: Layout) -> Iterat
             raise RunError("a process of the search was ended; the same command goes on with the rest") from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the main process, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from policies.files import require_folder
-from policies.planners.names import PlannerName
+from policies.planners.names import PolicyName
 from sim.errors import InputError, require
 from sim.layout import Layout
 from sim.scene import SceneConfig, open_scene
@@ -18,8 +18,8 @@ class GuideConfig:
 
     robots: int | None = None
     """The fleet; by default as many as the map asks for."""
-    policy: PlannerName = "pibt"
-    """Who drives the fleet while guidance is tried."""
+    policy: PolicyName = "pibt"
+    """Who drives the fleet while guidance is tried: PIBT is fast, always-go by the rules is what a fleet does."""
     generations: int = 14
     """Generations of the search; the same command with more of them goes on."""
     population: int = 12
@@ -68,7 +68,8 @@ class GuideConfig:
         out = self.out or (given if given.is_file() else Path(f"{stem}.map"))
         record = self.record
         if record is None:
-            record = Path("runs") / f"guide-{stem}-{scene.robots}-{self.policy}.json"
+            policy = self.policy.replace(", ", "-").replace(" ", "-")
+            record = Path("runs") / f"guide-{stem}-{scene.robots}-{policy}.json"
             with contextlib.suppress(OSError):  # what is wrong is said below
                 record.parent.mkdir(exist_ok=True)
         for file in (record, out):

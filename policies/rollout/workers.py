@@ -13,7 +13,7 @@ from torch import Tensor
 
 from policies.batch import Batch
 from policies.episode import Episode
-from policies.rollout.interface import Collected, Rollout, RolloutError
+from policies.rollout.interface import Collected, Rollout, RolloutError, RolloutStoppedError
 from policies.rollout.local import InProcessRollout
 from policies.rollout.process import WorkerProcess
 from policies.rollout.setup import RolloutSetup
@@ -129,6 +129,8 @@ class WorkerRollout:
 
         From the second death on its environments begin new episodes: the first may have come from just this one.
         """
+        if self._stop():  # a signal to the whole process group ends the workers, too
+            raise RolloutStoppedError("stopped as a worker ended") from error
         while True:
             self._deaths[i] += 1
             if self._deaths[i] >= DEATHS:

@@ -5,12 +5,13 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
 from policies.config import AgentConfig
 from policies.environments import EnvSource
-from policies.rollout.interface import RolloutError
+from policies.rollout.interface import RolloutError, RolloutStoppedError
 from policies.rollout.local import InProcessRollout
 from policies.rollout.setup import RolloutSetup
 from policies.rollout.workers import WorkerRollout
@@ -47,6 +48,22 @@ def test_a_worker_that_was_killed_is_started_again_where_it_stood(capfd: pytest.
         assert_equal(local.result(), worker.result())
     assert capfd.readouterr().err.count("starting it again where it stood") == 4
     worker.close()
+    assert children() == before
+
+
+def test_a_worker_that_ends_with_the_learner_is_not_started_again(capfd: pytest.CaptureFixture[str]) -> None:
+    before, stopping = children(), False
+    worker = WorkerRollout(setup("Uneven"), lambda: stopping)
+    worker.start(weights(worker, "mlp", 0), 0.5)
+    worker.result()
+    (pid,) = children() - before
+    stopping = True
+    os.kill(pid, signal.SIGTERM)
+    psutil.Process(pid).wait()
+    with pytest.raises(RolloutStoppedError):
+        worker.start(weights(worker, "mlp", 0), 0.5)
+    worker.close()
+    assert "starting it again" not in capfd.readouterr().err
     assert children() == before
 
 

@@ -59,9 +59,13 @@ def test_new_guidance_replaces_that_for_the_same_fleets() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_tells_before_and_after_and_writes_only_what_pays(tmp_path: Path, monkeypatch, capsys) -> None:
+@pytest.mark.parametrize("policy", ["pibt", "always-go"])
+def test_the_command_tells_before_and_after_and_writes_only_what_pays(
+    policy: str, tmp_path: Path, monkeypatch, capsys
+) -> None:
     monkeypatch.chdir(tmp_path)
-    effort = ["--generations", "2", "--episodes", "1", "--population", "4", "--check", "4", "--time-limit", "20"]
+    effort = ["--generations", "2", "--episodes", "1", "--population", "4", "--check", "4", "--time-limit", "20",
+              "--policy", policy]  # fmt: skip
     fleetmix.main(["guide", "small", "--robots", "6", *effort])
     out = capsys.readouterr().out
     titles = [line.split()[0] for line in out.splitlines()]
@@ -70,7 +74,7 @@ def test_the_command_tells_before_and_after_and_writes_only_what_pays(tmp_path: 
     assert (tmp_path / "small.map").exists() == ("it pays" in out)
     if "it pays" in out:
         assert [part.robots for part in load_layout(tmp_path / "small.map").guidance] == [6]
-    assert (tmp_path / "runs" / "guide-small-6-pibt.json").exists()
+    assert (tmp_path / "runs" / f"guide-small-6-{policy}.json").exists()
     fleetmix.main(["guide", "small", "--robots", "6", *effort])
     again = capsys.readouterr().out.splitlines()
     assert again[0].startswith("going on: 2 generations were played before")
