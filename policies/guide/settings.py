@@ -44,7 +44,7 @@ class GuideConfig:
         for name in ("generations", "episodes", "processes"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1 up")
         require(self.population >= 4, "population", self.population, "a whole number from 4 up")
-        require(self.check >= 2, "check", self.check, "a whole number from 2 up")
+        require(self.check >= 10, "check", self.check, "a whole number from 10 up: fewer agree by chance")
         require(self.seed >= 0, "seed", self.seed, "a whole number from 0 up")
 
     def open(self, name: str) -> tuple[SceneConfig, Layout]:

@@ -75,6 +75,12 @@ def test_a_record_of_another_search_and_a_damaged_one_are_refused(tmp_path: Path
             search(tmp_path / "r.json", 1)
 
 
+@pytest.mark.slow
+def test_always_go_by_the_rules_can_drive_the_fleet() -> None:
+    layout, scene = load_layout("small"), SceneConfig(robots=4, time_limit=40.0)
+    assert play(np.ones((len(layout.aisles), 2)), [5], scene, layout, "always-go")[0] > 50.0
+
+
 def test_factors_are_cut_rounded_and_left_out_where_they_are_negligible() -> None:
     logarithms = np.log([0.5, 1.014, 1.0249, 1.026, 2.0, 9.0])
     assert as_factors(logarithms).ravel().tolist() == [1.0, 1.0, 1.02, 1.03, 2.0, 3.0]
