@@ -1,7 +1,7 @@
 """What right of way costs, and what a bad radio costs it, in simulation: throughput, contacts, deadlocks, time.
 
-All robots always go on. One robot dies in an aisle, has no radio, or lies: it tells that it has claimed a row of cells
-since ever, with the highest priority, and every other time what can't be. The faulty robot counts with the others.
+All robots always go on. One robot dies in an aisle, has no radio, or lies: it tells that it has claimed its cells since
+ever, with the highest priority, and every other time what can't be. The faulty robot counts with the others.
 
     python -m benchmarks.traffic [--scene depot] [--robots 16] [--episodes 20] [--seed 3000] [--rows NAME ...]
     python -m benchmarks.traffic --large        64 robots in a hall of 60 x 40 m, episodes of 10 minutes
@@ -20,7 +20,7 @@ from sim.layout import Layout, parse_layout
 from sim.limits import pack_limits
 from sim.observation import MANEUVERS, observation_spec
 from sim.scene import SceneConfig, open_scene
-from sim.traffic.broadcast import LATEST, MOST_PRIORITY, RECORD
+from sim.traffic.broadcast import MOST_CLAIMS, MOST_PRIORITY, RECORD
 from sim.traffic.fleet import Traffic
 from sim.warehouse import Warehouse
 
@@ -52,10 +52,8 @@ ROWS = {
 def lie(traffic: Traffic, period: int) -> None:
     """Let robot 0 tell what is not so."""
     record = traffic.records[0]
-    record[RECORD.priority], record[RECORD.acts_for] = MOST_PRIORITY, 0.0
-    record[RECORD.claimed_at : RECORD.claimed_at + 8] = 0.0
-    if period % 2:
-        record[RECORD.clock] = LATEST * 4
+    record[RECORD.priority] = np.inf if period % 2 else MOST_PRIORITY
+    record[RECORD.claimed_at : RECORD.claimed_at + MOST_CLAIMS] = 0.0
 
 
 def large_hall() -> Layout:

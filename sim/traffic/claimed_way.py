@@ -117,7 +117,7 @@ def head_on(
     room = (last - place if end > 0 else off) - rules.stop_short + (rules.close_up if last < end else 0.0)
     if int(record[RECORD.claims + last]) == goal:
         room = max(room + rules.stop_short - rules.stop_before_goal, 0.01)
-    memory[MEMORY.room] = room
+    memory[MEMORY.room] = min(room, rules.wary_room) if memory[MEMORY.now] < memory[MEMORY.wary_until] else room
     record[RECORD.waypoint_x], record[RECORD.waypoint_y] = waypoint_on_claims(
         record, chart.blocked, rules.keep, float(end), place, off, x, y
     )

@@ -1,7 +1,8 @@
 """What a robot sees that nobody tells of: it keeps twice the distance, and drives round what stands there for long.
 
 A lidar return that neither the map nor a robot that is heard explains may be a robot without radio. Of the free way up
-to it the robot takes half, so that two that see each other by lidar alone need not stop at once: both stop in time.
+to it the robot takes half, so that two that see each other by lidar alone need not stop at once: both stop in time. And
+it drives slowly for a while, as it may meet the other again behind a corner.
 Where such returns stay in one cell for `CLOSED_AFTER`, the cell is closed for the robot's own paths, until it sees
 through it or has not seen it for `REMEMBERED`.
 
@@ -20,6 +21,8 @@ from sim.waypoint import rack_gap
 
 TOLERANCE = 0.12
 """How far a return may lie from what explains it [m]."""
+CHANGES = 1.0
+"""Half of what a robot may have accelerated meanwhile, besides half of the way that it was going to go [m/s^2]."""
 BEHIND = 0.15
 """The middle of what is seen is taken to be so far behind its surface [m]."""
 SEEN_THROUGH = 0.4
@@ -42,7 +45,7 @@ def judge_lidar(
     now: float,
     rules: Rules,
     out: NDArray[np.float32],
-) -> None:
+) -> bool:
     """Write the ranges to drive by [rays], m: to what is not explained, half of the free way counts.
 
     Args:
@@ -53,9 +56,12 @@ def judge_lidar(
         now: its own time [s].
         rules: distances and times.
         out: written [rays], m.
+
+    Returns:
+        Whether there is anything that is not explained.
     """
     x, y, heading = record[RECORD.x], record[RECORD.y], record[RECORD.heading]
-    blocked, step = chart.blocked, 2.0 * math.pi / len(lidar)
+    blocked, step, strange = chart.blocked, 2.0 * math.pi / len(lidar), False
     for ray in range(len(lidar)):
         reach = float(lidar[ray])
         out[ray] = lidar[ray]
@@ -65,10 +71,12 @@ def judge_lidar(
         hit_x, hit_y = x + reach * cos, y + reach * sin
         if rack_gap(blocked, hit_x, hit_y) <= TOLERANCE * TOLERANCE or _is_heard(hit_x, hit_y, heard, rules):
             continue
+        strange = True
         out[ray] = rules.radius + 0.5 * max(reach - rules.radius, 0.0)
         row, column = math.floor(hit_y + BEHIND * sin), math.floor(hit_x + BEHIND * cos)
         if 0 <= row < blocked.shape[0] and 0 <= column < blocked.shape[1] and not blocked[row, column]:
             _watch(chart.watched, float(row * blocked.shape[1] + column), now)
+    return strange
 
 
 def _is_heard(x: float, y: float, heard: Heard, rules: Rules) -> bool:
@@ -76,7 +84,7 @@ def _is_heard(x: float, y: float, heard: Heard, rules: Rules) -> bool:
     for k in range(len(heard.rows)):
         other, age = heard.records[heard.rows[k]], heard.ages[k]
         at_x, at_y = place_now(other, age)
-        reach = rules.radius + TOLERANCE + 0.5 * abs(other[RECORD.speed]) * age
+        reach = rules.radius + TOLERANCE + 0.5 * abs(other[RECORD.speed]) * age + CHANGES * age * age
         if (at_x - x) * (at_x - x) + (at_y - y) * (at_y - y) <= reach * reach:
             return True
     return False

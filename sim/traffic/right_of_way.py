@@ -139,7 +139,8 @@ def _look(
 ) -> None:
     """Judge the lidar, and find the ways to the goal anew where cells close or open."""
     memory[MEMORY.now] += rules.period
-    judge_lidar(record, lidar, chart, heard, memory[MEMORY.now], rules, seen)
+    if judge_lidar(record, lidar, chart, heard, memory[MEMORY.now], rules, seen):
+        memory[MEMORY.wary_until] = memory[MEMORY.now] + rules.wary
     changed = close_cells(record, lidar, chart, memory[MEMORY.now])
     if not changed and not (new_goal and chart.closed.any()):
         return

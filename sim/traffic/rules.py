@@ -42,6 +42,10 @@ class Rules(NamedTuple):
     """How much farther a robot comes where the next cell is claimed, but may not be entered yet [m]."""
     stop_before_goal: float = 0.33
     """How far before the middle of its goal it stops [m]."""
+    wary: float = 10.0
+    """How long a robot drives slowly after it has seen what nobody tells of [s]: ..."""
+    wary_room: float = 0.07
+    """... no faster than to stop within this distance, which is 0.5 m/s [m]."""
     replan: int = 4
     """Periods from plan to plan ..."""
     replan_refused: int = 5

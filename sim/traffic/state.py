@@ -76,6 +76,8 @@ class Memory(NamedTuple):
     """Up to which clock it goes before others, because it found no way."""
     room: int
     """How far it may drive now [m]."""
+    wary_until: int
+    """Up to when it drives slowly, because it has seen what nobody tells of; in its own time [s]."""
     listens: int
     """For how many periods it still listens before its first claim."""
     waits: int

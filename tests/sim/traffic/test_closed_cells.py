@@ -48,7 +48,7 @@ def test_a_robot_that_was_heard_a_while_ago_explains_what_is_where_it_would_be_n
     chart = new_chart(LANE.blocked, LANE.costs)
     moving = Heard(robot(4.1, 0.5, 1.0)[np.newaxis], np.array([0]), np.array([0.5]))
     assert look(chart, 2.8, moving)[0] == np.float32(2.8)  # it is at 4.6 now
-    assert look(chart, 2.0, moving)[0] < 2.0
+    assert look(chart, 1.6, moving)[0] < 1.6
 
 
 def test_a_cell_closes_when_it_was_taken_for_long_and_opens_when_it_is_seen_through() -> None:
