@@ -38,7 +38,7 @@ def test_a_wrong_action_is_refused_and_changes_nothing(make: Make, actions: dict
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"scene": "moon"}, "scene 'moon' is neither a shipped one (aisle, crossing, depot, narrow, small) nor a map"),
+        ({"scene": "moon"}, "scene 'moon' is neither a shipped one (aisle, crossing, depot, kiva, narrow, small), "),
         ({"scene": Path("no/such.map")}, "scene 'no/such.map' is neither a shipped one ("),
         (
             {"scene": "crossing", "robots": 14},
