@@ -16,12 +16,12 @@ def test_a_picture_shows_the_robots_where_they_are_and_leaves_the_physics_alone(
     here = watched.render(140, 160)
     assert here.shape == (160, 140, 3)
     assert here.dtype == np.uint8
-    red = (here[..., 0] > 180) & (here[..., 1] < 110) & (here[..., 2] < 110)
-    blue = (here[..., 2] > 150) & (here[..., 0] < 90)
-    assert red[:, :70].any()  # robot 0 is red and stands left, robot 1 is blue and stands right
-    assert not red[:, 70:].any()
-    assert blue[:, 70:].any()
-    assert not blue[:, :70].any()
+    red, green, blue = (here[..., k].astype(int) for k in range(3))
+    first, second = blue - red > 80, red - green > 90  # robot 0 is blue and stands left, robot 1 is vermilion, right
+    assert first[:, :70].any()
+    assert not first[:, 70:].any()
+    assert second[:, 70:].any()
+    assert not second[:, :70].any()
     extras = watched.render(140, 160, np.array([True, False]), POSES[::-1, :2].copy(), np.array([(3.5, 0.5)]))
     assert (extras != here).any()
     for speed in np.linspace(0.2, 1.2, 5):
