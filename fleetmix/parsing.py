@@ -129,7 +129,8 @@ def _with_flag(message: str, arguments: Sequence[str]) -> str:
 def _valid(metavar: str | None) -> str:
     """Return the types or choices that tyro's help shows, without the None that stands for an option left out."""
     kinds = [kind.strip("{}").replace("None,", "", 1) for kind in (metavar or "").split("|")]
-    return " or ".join(", ".join(kind.split(",")) for kind in kinds if kind != "None")
+    choices = [re.split(",(?! )", kind) for kind in kinds if kind != "None"]  # some names hold a comma and a space
+    return " or ".join(", ".join(repr(name) if " " in name else name for name in names) for names in choices)
 
 
 def _value_of(flag: str, arguments: Sequence[str]) -> str:

@@ -79,6 +79,7 @@ def test_a_map_with_room_for_fewer_robots_than_it_asks_for(tmp_path: Path, capsy
         (["train", "--algo", "ppo"], ["--algo is 'ppo'; valid is qmix, vdn, iql; see fleetmix train --help"]),
         (["train", "--agent", "cnn"], ["--agent is 'cnn'; valid is mlp, gru"]),
         (["train", "--robots", "69"], ["69", "68"]),
+        (["evaluate", "--policy", "astar"], ["valid is always-go, 'always-go, claims alone', 'always-go, no rules'"]),
         (["train", "--robots", "0"], ["--robots is '0'; valid is a whole number from 1 up, or LOW..HIGH"]),
         (["train", "--robots", "2..8"], ["robots is '2..8'; valid is a whole number from 1 up; LOW..HIGH is for --sc"]),
         (["train", "--scenes", "small", "--robots", "8..2"], ["--robots is '8..2'; valid is a whole number from 1"]),
